@@ -1,0 +1,1 @@
+"""Files that pages and class matching need; this package holds no code."""

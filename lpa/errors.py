@@ -1,0 +1,48 @@
+"""The one exception that users see, and how a wrong name is answered."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = ["InputError", "unknown"]
+
+
+class InputError(Exception):
+    """Input that cannot be used.
+
+    The message is one line for the user: the value, what was expected, the way out. The command
+    line prints it without a traceback and exits with status 1.
+    """
+
+
+def unknown(kind: str, name: str, known: Iterable[str], hint: str = "") -> InputError:
+    """Make the error for a name that is in no register.
+
+    Parameters
+    ----------
+    kind : str
+        What the name should have been, e.g. ``"augmentation"``.
+    name : str
+        What the user typed.
+    known : iterable of str
+        Every known name; the nearest three are suggested, or all where there are at most twelve.
+    hint : str
+        A way out that is appended, e.g. ``"lpa augmentations lists them"``.
+
+    Returns
+    -------
+    InputError
+        To be raised by the caller.
+    """
+    names = sorted(known)
+    lowered = {candidate.lower(): candidate for candidate in names}
+    near = [lowered[match] for match in difflib.get_close_matches(name.lower(), lowered, 3, 0.5)]
+    if near:
+        expected = "did you mean " + " or ".join(repr(candidate) for candidate in near) + "?"
+    elif len(names) <= 12:
+        expected = "known: " + ", ".join(names)
+    else:
+        expected = f"{len(names)} are known"
+    tail = f" ({hint})" if hint else ""
+    return InputError(f"unknown {kind} {name!r}: {expected}{tail}")
