@@ -66,10 +66,10 @@ class Classes:
     def find(self, wanted: Sequence[str], *, by_index: bool = True) -> npt.NDArray[np.int64]:
         """Find names among these classes.
 
-        Tried in this order for each name: the exact name, then label, alias and name with case,
-        underscores and hyphens folded (only where that fits one class). Where none of the names
-        was found and all are whole numbers below the number of classes, they are indices
-        (ImageNetV2 names its folders "0" to "999").
+        Tried in this order for each name: the exact name; name or label with case, underscores
+        and hyphens folded; an alias folded likewise (each only where it fits one class). Where
+        none of the names was found and all are whole numbers below the number of classes, they
+        are indices (ImageNetV2 names its folders "0" to "999").
 
         Parameters
         ----------
@@ -84,16 +84,19 @@ class Classes:
             Index of the class, or -1 where there is none.
         """
         exact = {name: index for index, name in enumerate(self.names)}
-        folded: dict[str, set[int]] = {}
+        titles: dict[str, set[int]] = {}
+        aliases: dict[str, set[int]] = {}
         for index, (name, label) in enumerate(zip(self.names, self.labels, strict=True)):
-            for spelling in {name, label, *(self.aliases[index] if self.aliases else ())}:
-                folded.setdefault(_folded(spelling), set()).add(index)
+            for title in (name, label):
+                titles.setdefault(_folded(title), set()).add(index)
+            for alias in self.aliases[index] if self.aliases else ():
+                aliases.setdefault(_folded(alias), set()).add(index)
         found = np.full(len(wanted), -1, dtype=np.int64)
         for position, name in enumerate(wanted):
             if name in exact:
                 found[position] = exact[name]
                 continue
-            candidates = folded.get(_folded(name), set())
+            candidates = titles.get(_folded(name)) or aliases.get(_folded(name), set())
             if len(candidates) == 1:
                 found[position] = next(iter(candidates))
         if by_index and len(wanted) and (found < 0).all():

@@ -1,0 +1,52 @@
+"""The waist of the hourglass: outcomes, how they are stored and how they are read.
+
+Everything above produces outcomes ("this model, at this value of this axis, in this replicate,
+predicted that for this sample"); everything below reads them. This package may be touched for the
+layout of a run's folder and for access to it; it knows no model, no augmentation and no statistic.
+
+A run's folder::
+
+    run.json                 written once: kind, selection and fingerprint, classes, seed, ...
+    samples.parquet          the declared samples: sample, key, name, label, split
+    plans/<hash>.json        one per invocation: what was asked, versions, device
+    units/<hash>.parquet     immutable results; metadata lists cells, skips, timings
+    failures/<hash>.json     what failed and why; tried again next time
+    examples/                pictures for the report
+"""
+
+from lpa.outcomes.cells import Cell, cell_id, content_hash
+from lpa.outcomes.reading import Coverage, Outcomes, StoredUnits
+from lpa.outcomes.record import (
+    RunRecord,
+    create_or_check,
+    put_failure,
+    put_plan,
+    read_objects,
+    read_record,
+)
+from lpa.outcomes.samples import Samples
+from lpa.outcomes.store import Store
+from lpa.outcomes.units import COLUMNS, Unit, read_column, read_header, unit_name, write_unit
+
+__all__ = [
+    "COLUMNS",
+    "Cell",
+    "Coverage",
+    "Outcomes",
+    "RunRecord",
+    "Samples",
+    "Store",
+    "StoredUnits",
+    "Unit",
+    "cell_id",
+    "content_hash",
+    "create_or_check",
+    "put_failure",
+    "put_plan",
+    "read_column",
+    "read_header",
+    "read_objects",
+    "read_record",
+    "unit_name",
+    "write_unit",
+]

@@ -1,0 +1,372 @@
+"""Reading a run: arrays [cells, samples], the counts, the long table. Never loads torch."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from lpa.axes import Axis
+from lpa.classes import Classes
+from lpa.errors import InputError
+from lpa.outcomes.cells import Cell
+from lpa.outcomes.record import RunRecord, read_objects, read_record
+from lpa.outcomes.samples import Samples
+from lpa.outcomes.store import Store
+from lpa.outcomes.units import COLUMNS, Unit, read_column, read_header
+
+__all__ = ["Coverage", "Outcomes", "StoredUnits"]
+
+
+class StoredUnits:
+    """The units of a run: which cell stands where.
+
+    Attributes
+    ----------
+    units : list of Unit
+        Every readable unit, in the order of names.
+    damaged : list of str
+        Names of the units that cannot be read.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self.units: list[Unit] = []
+        self.damaged: list[str] = []
+        names = store.list("units")
+        with ThreadPoolExecutor(8) as pool:
+            for name, unit in zip(names, pool.map(lambda n: _header(store, n), names), strict=True):
+                if unit is None:
+                    self.damaged.append(name)
+                else:
+                    self.units.append(unit)
+
+    def present(self) -> dict[int, set[str]]:
+        """Return, for every shard, the ids of the cells that are stored."""
+        cells: dict[int, set[str]] = {}
+        for unit in self.units:
+            cells.setdefault(unit.shard, set()).update(cell.id for cell in unit.cells)
+        return cells
+
+
+def _header(store: Store, name: str) -> Unit | None:
+    try:
+        return read_header(store, name)
+    except InputError as error:
+        if "is damaged" not in str(error):
+            raise
+        return None
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How complete a cell is: samples stored, of those declared and not skipped."""
+
+    cell: Cell
+    stored: int
+    expected: int
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is missing."""
+        return self.stored == self.expected
+
+
+class Outcomes:
+    """The outcomes of a run.
+
+    Parameters
+    ----------
+    path : path
+        The run's folder.
+    strict : bool
+        Refuse a run with incomplete cells instead of leaving them out.
+
+    Attributes
+    ----------
+    record : RunRecord
+        What the run is.
+    samples : Samples
+        The samples that are in every cell: the declared ones without the skipped.
+    cells : DataFrame
+        One row per readable cell, ordered by the names of model and axis, by strength and by
+        replicate, however the run came to be: ``model``, ``axis``, ``value`` (float64),
+        ``replicate``. The identity, stored once per model, stands under each axis of the model at
+        its reference value, and with axis None where the model has none.
+    skips : dict of int to str
+        Sample -> reason.
+    coverage : list of Coverage
+        One entry per stored cell, the incomplete ones included.
+
+    Raises
+    ------
+    InputError
+        For a folder that is no run, a damaged unit, or (``strict``) incomplete cells.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, strict: bool = False) -> None:
+        self.store = Store(path)
+        self.record: RunRecord = read_record(self.store)
+        self.declared = _samples(self.store)
+        stored = StoredUnits(self.store)
+        if stored.damaged:
+            # read_header names the file and the way out.
+            read_header(self.store, stored.damaged[0])
+        self.units = stored.units
+        self.skips: dict[int, str] = {}
+        for unit in self.units:
+            self.skips.update(unit.skips)
+        self._skipped = np.array(sorted(self.skips), dtype=np.int64)
+        kept = ~np.isin(self.declared.sample, self._skipped)
+        self.samples = self.declared.take(np.flatnonzero(kept))
+        self._place()
+        if strict and self.incomplete:
+            first = self.incomplete[0]
+            raise InputError(
+                f"{self.store} has {len(self.incomplete)} incomplete cells, first "
+                f"{_named(first.cell)} with {first.stored} of {first.expected} samples; "
+                "run the scan again to complete them, or leave --strict out"
+            )
+
+    # ---- what there is -------------------------------------------------------------------
+
+    @property
+    def classes(self) -> Classes:
+        """The classes that ``label`` and ``prediction`` index; -1 is an output outside them."""
+        return self.record.classes
+
+    @property
+    def incomplete(self) -> list[Coverage]:
+        """The cells that are left out because samples are missing."""
+        return [entry for entry in self.coverage if not entry.complete]
+
+    @functools.cached_property
+    def plans(self) -> list[dict[str, Any]]:
+        """What was asked of the run, one record per invocation, oldest first."""
+        return sorted(
+            read_objects(self.store, "plans"),
+            key=lambda plan: (str(plan.get("created", "")), str(plan.get("command", ""))),
+        )
+
+    @functools.cached_property
+    def axes(self) -> dict[str, Axis]:
+        """The axes of the run by canonical name, in the order of the plans."""
+        axes: dict[str, Axis] = {}
+        for plan in self.plans:
+            for planned in plan.get("axes", []):
+                axis = Axis.from_dict(planned["axis"])
+                axes.setdefault(axis.name, axis)
+        return axes
+
+    @functools.cached_property
+    def models(self) -> dict[str, dict[str, Any]]:
+        """What is known of each model (source, weights, preprocessing, ...), in plan order."""
+        models: dict[str, dict[str, Any]] = {}
+        for plan in self.plans:
+            for name, facts in plan.get("models", {}).items():
+                models.setdefault(name, facts)
+        return models
+
+    @property
+    def failures(self) -> list[dict[str, Any]]:
+        """What failed and is still missing."""
+        present: dict[int, set[str]] = {}
+        for unit in self.units:
+            present.setdefault(unit.shard, set()).update(cell.id for cell in unit.cells)
+        return [
+            failure
+            for failure in read_objects(self.store, "failures")
+            if set(failure["cells"]) - present.get(failure["shard"], set())
+        ]
+
+    # ---- outcomes ------------------------------------------------------------------------
+
+    def column(self, name: str) -> npt.NDArray[Any]:
+        """Return one column of every cell.
+
+        Parameters
+        ----------
+        name : str
+            ``label``, ``sample``, ``correct`` or one of the measured columns: ``prediction``,
+            ``prediction_probability``, ``label_rank``, ``label_probability``.
+
+        Returns
+        -------
+        array of shape [cells, samples]
+            Rows as in :attr:`cells`, columns as in :attr:`samples`.
+
+        Raises
+        ------
+        KeyError
+            For another name.
+        InputError
+            For a damaged unit.
+        """
+        shape = (len(self.cells), len(self.samples))
+        if name in ("label", "sample"):
+            return np.broadcast_to(getattr(self.samples, name), shape)
+        if name == "correct":
+            return self.column("prediction") == self.samples.label
+        if name not in COLUMNS:
+            raise KeyError(name)
+        stored = self._stored_column(name)
+        return stored if self._identity_order else stored[self._rows]
+
+    def correct(self) -> npt.NDArray[np.bool_]:
+        """Return whether the prediction is the label: bool array [cells, samples]."""
+        return np.asarray(self.column("correct"), dtype=bool)
+
+    @functools.cached_property
+    def counts(self) -> pd.DataFrame:
+        """Correct predictions by cell and class: model, axis, value, replicate, class, correct, n.
+
+        ``class`` is the class's name; classes without samples are left out.
+        """
+        present, inverse = np.unique(self.samples.label, return_inverse=True)
+        correct = self.correct()
+        totals = np.bincount(inverse, minlength=len(present))
+        hits = np.stack(
+            [np.bincount(inverse, weights=row, minlength=len(present)) for row in correct]
+        ).astype(np.int64)
+        frame = self.cells.loc[self.cells.index.repeat(len(present))].reset_index(drop=True)
+        names = np.array(self.classes.names, dtype=object)[present]
+        frame["class"] = np.tile(names, len(self.cells))
+        frame["correct"] = hits.reshape(-1)
+        frame["n"] = np.tile(totals, len(self.cells))
+        return frame
+
+    def tables(self, rows: int = 1_000_000) -> Iterator[pd.DataFrame]:
+        """Yield the long table in pieces of about ``rows`` rows, in the order of :attr:`cells`.
+
+        Columns: model, axis, value, replicate, sample, class, label, prediction,
+        prediction_probability, label_rank, label_probability.
+        """
+        step = max(1, rows // max(1, len(self.samples)))
+        measured = {name: self.column(name) for name in COLUMNS}
+        names = np.array([*self.classes.names, None], dtype=object)
+        for start in range(0, len(self.cells), step):
+            part = self.cells.iloc[start : start + step]
+            frame = part.loc[part.index.repeat(len(self.samples))].reset_index(drop=True)
+            frame["sample"] = np.tile(self.samples.sample, len(part))
+            frame["class"] = np.tile(names[self.samples.label], len(part))
+            frame["label"] = np.tile(self.samples.label, len(part))
+            for name, values in measured.items():
+                frame[name] = values[start : start + step].reshape(-1)
+            yield frame
+
+    def table(self) -> pd.DataFrame:
+        """Return the long table whole; see :meth:`tables`. Meant for runs that fit in memory."""
+        return pd.concat(list(self.tables()), ignore_index=True)
+
+    # ---- placing -------------------------------------------------------------------------
+
+    def _place(self) -> None:
+        """Find each cell's units, leave the incomplete out, and order the rest."""
+        # Two units may hold the same cell of a shard (two writers); the first by name counts.
+        self._where: dict[str, dict[int, tuple[Unit, int]]] = {}
+        cells: dict[str, Cell] = {}
+        for unit in self.units:
+            for row, cell in enumerate(unit.cells):
+                cells.setdefault(cell.id, cell)
+                self._where.setdefault(cell.id, {}).setdefault(unit.shard, (unit, row))
+        self._columns: dict[str, npt.NDArray[np.int64]] = {}
+        stored: dict[str, int] = {}
+        counts = {unit.name: self._checked(unit) for unit in self.units}
+        for key, places in self._where.items():
+            stored[key] = sum(counts[unit.name] for unit, _ in places.values())
+        expected = len(self.samples)
+        self.coverage = [Coverage(cell, stored[key], expected) for key, cell in cells.items()]
+        complete = [entry.cell for entry in self.coverage if entry.complete]
+        self._stored_ids = [cell.id for cell in complete]
+        self.cells, self._rows = self._ordered(complete)
+        self._identity_order = len(self._rows) == len(complete) and bool(
+            (self._rows == np.arange(len(complete))).all()
+        )
+
+    def _checked(self, unit: Unit) -> int:
+        """Return how many kept samples a unit has; assert that they are this run's, each once."""
+        kept = unit.samples[~np.isin(unit.samples, self._skipped)]
+        mine = self.samples.sample
+        positions = np.searchsorted(mine, kept)
+        known = positions < len(mine)
+        known[known] = mine[positions[known]] == kept[known]
+        if not known.all() or len(np.unique(positions)) != len(positions):
+            raise InputError(
+                f"{self.store}/{unit.name} holds samples that are not this run's, or one twice; "
+                "the file belongs to another run: delete it"
+            )
+        self._columns[unit.name] = positions
+        return len(kept)
+
+    def _ordered(self, complete: list[Cell]) -> tuple[pd.DataFrame, npt.NDArray[np.int64]]:
+        """Order cells and repeat each identity under the axes of its model."""
+        of_model: dict[str, set[str]] = {}
+        for cell in complete:
+            if cell.axis is not None:
+                of_model.setdefault(cell.model, set()).add(cell.axis)
+        rows: list[tuple[Any, ...]] = []
+        for index, cell in enumerate(complete):
+            names = [cell.axis] if cell.axis else sorted(of_model.get(cell.model, set())) or [None]
+            for name in names:
+                axis = self.axes.get(name) if name else None
+                value = cell.value
+                if value is None:
+                    value = axis.reference if axis else np.nan
+                strength = axis.strength(value) if axis else 0.0
+                rank = (cell.model, name or "", strength, cell.replicate)
+                rows.append((rank, cell.model, name, value, cell.replicate, index))
+        rows.sort(key=lambda row: row[0])
+        frame = pd.DataFrame(
+            [row[1:5] for row in rows], columns=["model", "axis", "value", "replicate"]
+        ).astype({"value": "float64", "replicate": "int64"})
+        return frame, np.array([row[5] for row in rows], dtype=np.int64)
+
+    def _stored_column(self, name: str) -> npt.NDArray[Any]:
+        """Return a column of the complete stored cells, [stored cells, samples]."""
+        rows = {key: row for row, key in enumerate(self._stored_ids)}
+        by_unit: dict[str, list[tuple[int, int]]] = {}
+        units = {unit.name: unit for unit in self.units}
+        for key in self._stored_ids:
+            for unit, row in self._where[key].values():
+                by_unit.setdefault(unit.name, []).append((rows[key], row))
+        result: npt.NDArray[Any] | None = None
+        dtype = COLUMNS[name].to_pandas_dtype()
+        floating = np.issubdtype(dtype, np.floating)
+
+        def load(unit_key: str) -> npt.NDArray[Any]:
+            return read_column(self.store, units[unit_key], name)
+
+        with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+            for unit_key, values in zip(by_unit, pool.map(load, by_unit), strict=True):
+                unit = units[unit_key]
+                if result is None:
+                    result = np.empty((len(rows), len(self.samples)), dtype)
+                if values.dtype != dtype and not floating and np.isnan(values).any():
+                    # An integer column with nulls (imports): it becomes floating, NaN for null.
+                    result, dtype, floating = result.astype(np.float64), np.float64, True
+                kept = ~np.isin(unit.samples, self._skipped)
+                to, source = (list(pair) for pair in zip(*by_unit[unit_key], strict=True))
+                part = values[source] if kept.all() else values[source][:, kept]
+                result[np.ix_(to, self._columns[unit_key])] = part
+        return np.empty((0, len(self.samples)), dtype) if result is None else result
+
+
+def _samples(store: Store) -> Samples:
+    try:
+        return Samples.from_parquet_bytes(store.get("samples.parquet"))
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(
+            f"{store}/samples.parquet is missing or damaged; expected the table that was written "
+            "with run.json: restore it, or start a new run with --out"
+        ) from error
+
+
+def _named(cell: Cell) -> str:
+    place = "identity" if cell.axis is None else f"{cell.axis}={cell.value:g}"
+    return f"{cell.model} {place} replicate {cell.replicate}"

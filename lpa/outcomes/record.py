@@ -1,0 +1,201 @@
+"""What a run is (run.json), what was asked of it (plans/) and what failed (failures/)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from lpa.classes import Classes
+from lpa.errors import InputError
+from lpa.outcomes.cells import content_hash
+from lpa.outcomes.samples import Samples
+from lpa.outcomes.store import Store
+
+__all__ = ["RunRecord", "create_or_check", "put_failure", "put_plan", "read_objects", "read_record"]
+
+FORMAT = 1
+"""Version of the run folder's layout."""
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """The definition of a run, written once. A difference in any of it is another run.
+
+    Attributes
+    ----------
+    kind : {"scan", "sweep", "probe", "import"}
+        Which experiment.
+    data : str
+        The data set as it was named.
+    split : str or None
+        As asked; None for the data set's default.
+    per_class, limit : int or None
+        The selection.
+    fingerprint : str
+        Hash of the samples' keys, names, labels and splits.
+    classes : Classes
+        What ``label`` and ``prediction`` index.
+    seed : int
+        Seed of every random number.
+    precision : {"fp32", "fp16", "bf16"}
+        Precision of the forward passes.
+    shard_size : int
+        Consecutive samples per shard.
+    reference : dict
+        Further facts for readers (published full validation set, one photograph a class, ...).
+    """
+
+    kind: str
+    data: str
+    split: str | None
+    per_class: int | None
+    limit: int | None
+    fingerprint: str
+    classes: Classes
+    seed: int
+    precision: str
+    shard_size: int
+    reference: Mapping[str, Any]
+    format: int = FORMAT
+
+    DEFINING = ("kind", "split", "per_class", "limit", "seed", "precision", "fingerprint")
+
+    def to_bytes(self) -> bytes:
+        """Return run.json."""
+        record = {item.name: getattr(self, item.name) for item in fields(self)}
+        record["classes"] = {
+            "names": list(self.classes.names),
+            "labels": list(self.classes.labels),
+        }
+        record["reference"] = dict(self.reference)
+        return json.dumps(record, indent=1, ensure_ascii=False).encode()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> RunRecord:
+        """Read run.json; raise ValueError, KeyError or TypeError for anything else."""
+        record = json.loads(data)
+        classes = record.pop("classes")
+        return cls(classes=Classes(tuple(classes["names"]), tuple(classes["labels"])), **record)
+
+
+def read_record(store: Store) -> RunRecord:
+    """Read what a run is.
+
+    Raises
+    ------
+    InputError
+        When the folder is no run, or one of another version.
+    """
+    try:
+        data = store.get("run.json")
+    except (FileNotFoundError, NotADirectoryError):
+        raise InputError(
+            f"{store} is no run: there is no run.json in it; expected the folder that `lpa scan` "
+            "named at its end"
+        ) from None
+    try:
+        found = json.loads(data).get("format")
+        if found == FORMAT:
+            return RunRecord.from_bytes(data)
+    except (ValueError, KeyError, TypeError, AttributeError, InputError) as error:
+        raise InputError(
+            f"{store}/run.json cannot be read as a run's record; expected the file that `lpa scan` "
+            "wrote: restore it, or start a new run with --out"
+        ) from error
+    raise InputError(
+        f"{store}/run.json has format {found!r}; this version of lpa reads format {FORMAT}: "
+        "use the version that wrote it"
+    )
+
+
+def create_or_check(store: Store, record: RunRecord, samples: Samples) -> RunRecord:
+    """Write run.json and samples.parquet of a new run, or check that the run there is the same.
+
+    Returns
+    -------
+    RunRecord
+        The run's own record, whose classes and shard size hold from now on.
+
+    Raises
+    ------
+    InputError
+        For a directory with other files in it, and for a run of other data, split, selection,
+        seed or precision: the field and both values.
+    """
+    if not store.exists("run.json"):
+        strangers = [] if not store.root.is_dir() else sorted(p.name for p in store.root.iterdir())
+        strangers = [name for name in strangers if name not in ("samples.parquet",)]
+        if strangers:
+            raise InputError(
+                f"{store} holds other files ({strangers[0]}) and no run; expected an empty or "
+                "new directory, or a run: give another with --out DIR"
+            )
+        # The record comes last: where it stands, the samples stand too.
+        store.put("samples.parquet", samples.to_parquet_bytes())
+        store.put("run.json", record.to_bytes())
+        return record
+    present = read_record(store)
+    for name in RunRecord.DEFINING:
+        there, asked = getattr(present, name), getattr(record, name)
+        if there != asked:
+            shown = "data (fingerprint)" if name == "fingerprint" else name.replace("_", "-")
+            raise InputError(
+                f"{store} is a run with {shown} {_shown(there)}, and {_shown(asked)} was asked "
+                "for; models, augmentations, values and draws extend a run, this does not: "
+                "give another directory with --out DIR"
+            )
+    return present
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "(default)"
+    return f"{value[:12]}..." if isinstance(value, str) and len(value) > 20 else str(value)
+
+
+UNSTABLE = ("versions", "device", "created")
+"""Fields of a plan that say when and where, not what: they do not enter its hash."""
+
+
+def put_plan(store: Store, plan: Mapping[str, Any]) -> str:
+    """Write what one invocation asked for; the same request is written once."""
+    stable = {key: value for key, value in plan.items() if key not in UNSTABLE}
+    name = f"plans/{content_hash(stable)}.json"
+    if not store.exists(name):
+        store.put(name, json.dumps(plan, indent=1, ensure_ascii=False).encode())
+    return name
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What failed and why; tried again by the next run of the same command."""
+
+    shard: int
+    model: str | None
+    reason: str
+    cells: tuple[str, ...]
+
+
+def put_failure(
+    store: Store, shard: int, model: str | None, reason: str, cells: Iterable[str]
+) -> str:
+    """Record that cells of a shard could not be computed."""
+    failure = asdict(Failure(shard, model, reason, tuple(sorted(cells))))
+    name = f"failures/{content_hash(failure)}.json"
+    store.put(name, json.dumps(failure, indent=1).encode())
+    return name
+
+
+def read_objects(store: Store, prefix: str) -> list[dict[str, Any]]:
+    """Read all JSON objects under a folder of the store, in the order of their names."""
+    objects = []
+    for name in store.list(prefix):
+        try:
+            objects.append(json.loads(store.get(name)))
+        except ValueError as error:
+            raise InputError(
+                f"{store}/{name} is damaged: expected JSON; delete the file"
+            ) from error
+    return objects
