@@ -1,0 +1,69 @@
+"""The command line: click commands, one file each, that call the public names of ``lpa``.
+
+Nothing heavy is imported before a command runs, so that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import Any
+
+import click
+
+__all__ = ["main"]
+
+COMMANDS = {
+    "scan": "scan",
+    "show": "show",
+    "curves": "curves",
+    "report": "report",
+    "export": "export",
+    "models": "models",
+    "datasets": "datasets",
+    "augmentations": "augmentations",
+}
+"""Command -> module in this package that has it as ``command``, in the order of the help."""
+
+
+class Commands(click.Group):
+    """Imports a command's module when it is asked for, and translates errors in one place."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the commands in the order of their use."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """Import a command; None for an unknown one."""
+        if name not in COMMANDS:
+            return None
+        found: click.Command = importlib.import_module(f"lpa_cli.{COMMANDS[name]}").command
+        return found
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; what a user can mend becomes one line and exit status 1."""
+        from lpa import InputError
+
+        try:
+            return super().invoke(ctx)
+        except InputError as error:
+            click.echo(f"Error: {error}", err=True)
+            ctx.exit(1)
+        except KeyboardInterrupt:
+            click.echo("Error: interrupted; the same command goes on from what is stored", err=True)
+            ctx.exit(1)
+        except BrokenPipeError:
+            # The reader of our output (head, less) has gone; nothing is left to say.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(1)
+
+
+@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="lpa")
+def main() -> None:
+    """Which classes pay for this augmentation?
+
+    Scans pretrained models over augmentation strengths and shows, class by class, where the
+    augmentation stops preserving labels.
+    """

@@ -1,0 +1,73 @@
+"""Label-preservation analysis: which classes pay for this augmentation?
+
+The public names are imported on first use, so that ``import lpa`` costs nothing and reading a run
+never loads torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lpa.augmentations import list_augmentations
+    from lpa.axes import Axis
+    from lpa.datasets import list_datasets
+    from lpa.errors import InputError
+    from lpa.experiments.scan import estimate, scan
+    from lpa.models import list_models
+    from lpa.models.from_module import Model
+    from lpa.outcomes import Outcomes
+    from lpa.plans import parse_duration, parse_shard
+    from lpa.report import write_report
+    from lpa.runs import Run
+    from lpa.runs import open_run as open
+
+__all__ = [
+    "Axis",
+    "InputError",
+    "Model",
+    "Outcomes",
+    "Run",
+    "estimate",
+    "list_augmentations",
+    "list_datasets",
+    "list_models",
+    "open",
+    "parse_duration",
+    "parse_shard",
+    "scan",
+    "write_report",
+]
+
+_HOMES = {
+    "Axis": "lpa.axes:Axis",
+    "InputError": "lpa.errors:InputError",
+    "Model": "lpa.models.from_module:Model",
+    "Outcomes": "lpa.outcomes:Outcomes",
+    "Run": "lpa.runs:Run",
+    "estimate": "lpa.experiments.scan:estimate",
+    "list_augmentations": "lpa.augmentations:list_augmentations",
+    "list_datasets": "lpa.datasets:list_datasets",
+    "list_models": "lpa.models:list_models",
+    "open": "lpa.runs:open_run",
+    "parse_duration": "lpa.plans:parse_duration",
+    "parse_shard": "lpa.plans:parse_shard",
+    "scan": "lpa.experiments.scan:scan",
+    "write_report": "lpa.report:write_report",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name on first use."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'lpa' has no attribute {name!r}")
+    module, _, attribute = _HOMES[name].partition(":")
+    value = getattr(importlib.import_module(module), attribute)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names."""
+    return sorted({*globals(), *__all__})

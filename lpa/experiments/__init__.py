@@ -1,0 +1,1 @@
+"""Experiments: plan -> units -> engine -> outcomes, each readable from top to bottom."""

@@ -14,7 +14,7 @@ A run's folder::
     examples/                pictures for the report
 """
 
-from lpa.outcomes.cells import Cell, cell_id, content_hash
+from lpa.outcomes.cells import Cell, WorkUnit, cell_id, content_hash
 from lpa.outcomes.reading import Coverage, Outcomes, StoredUnits
 from lpa.outcomes.record import (
     RunRecord,
@@ -38,6 +38,7 @@ __all__ = [
     "Store",
     "StoredUnits",
     "Unit",
+    "WorkUnit",
     "cell_id",
     "content_hash",
     "create_or_check",

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Cell", "CellColumns", "cell_id", "content_hash"]
+__all__ = ["Cell", "CellColumns", "WorkUnit", "cell_id", "content_hash"]
 
 
 def content_hash(record: Any, size: int = 16) -> str:
@@ -40,6 +40,22 @@ class Cell:
     value: float | None
     replicate: int
     id: str
+
+
+@dataclass(frozen=True)
+class WorkUnit:
+    """A shard and the cells that are still missing there: what an engine is given.
+
+    Attributes
+    ----------
+    shard : int
+        Number of the shard.
+    cells : tuple of Cell
+        In the order of the plan.
+    """
+
+    shard: int
+    cells: tuple[Cell, ...]
 
 
 def cell_id(

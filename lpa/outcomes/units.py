@@ -115,11 +115,12 @@ def write_unit(
         "timings": dict(timings),
     }
     header["digest"] = content_hash(header)
-    table = pa.table(arrays).replace_schema_metadata({"lpa": json.dumps(header)})
+    table = pa.table(arrays)
     sink = io.BytesIO()
-    pq.write_table(
-        table,
+    # Key-value metadata of the schema is dropped without `store_schema`, so it is added apart.
+    with pq.ParquetWriter(
         sink,
+        table.schema,
         compression="zstd",
         use_dictionary=["cell", "sample", "prediction", "label_rank"],
         column_encoding={
@@ -128,7 +129,9 @@ def write_unit(
         },
         write_page_checksum=True,
         store_schema=False,
-    )
+    ) as writer:
+        writer.write_table(table)
+        writer.add_key_value_metadata({"lpa": json.dumps(header)})
     name = unit_name(shard, cells)
     store.put(name, sink.getvalue())
     return name

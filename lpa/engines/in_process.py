@@ -1,0 +1,121 @@
+"""Run work units in this process: one worker per device, each in a thread of its own.
+
+An engine sees units and workers and knows nothing of what is measured.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterator, Sequence
+from typing import Generic, Protocol, TypeVar
+
+__all__ = ["Worker", "run_units"]
+
+U = TypeVar("U")
+R_co = TypeVar("R_co", covariant=True)
+U_contra = TypeVar("U_contra", contravariant=True)
+R = TypeVar("R")
+
+
+class Worker(Protocol[U_contra, R_co]):
+    """Computes units on one device."""
+
+    def prefetch(self, unit: U_contra) -> None:
+        """Start reading what the unit needs."""
+
+    def __call__(self, unit: U_contra) -> R_co:
+        """Compute the unit, store it, and return a summary."""
+
+
+def run_units(
+    units: Sequence[U], workers: Sequence[Worker[U, R]], stop: threading.Event
+) -> Iterator[R]:
+    """Yield the summaries of units as they are done.
+
+    Parameters
+    ----------
+    units : sequence
+        In the order in which they are begun.
+    workers : sequence of Worker
+        One per device. A single worker runs in the calling thread.
+    stop : threading.Event
+        No unit is begun once it is set; the units under way end as they see fit.
+
+    Raises
+    ------
+    Exception
+        What a worker raises; the other workers stop after their present unit.
+    """
+    if len(workers) == 1:
+        yield from _run_alone(units, workers[0], stop)
+        return
+    yield from _Threads(units, workers, stop).results()
+
+
+def _run_alone(units: Sequence[U], worker: Worker[U, R], stop: threading.Event) -> Iterator[R]:
+    for index, unit in enumerate(units):
+        if stop.is_set():
+            return
+        worker.prefetch(unit)
+        if index + 1 < len(units):
+            worker.prefetch(units[index + 1])
+        yield worker(unit)
+
+
+class _Threads(Generic[U, R]):
+    """Workers in threads that take units from one list and put summaries into one queue."""
+
+    def __init__(
+        self, units: Sequence[U], workers: Sequence[Worker[U, R]], stop: threading.Event
+    ) -> None:
+        self.units = list(units)
+        self.stop = stop
+        self.halted = threading.Event()
+        self.done: queue.Queue[tuple[R | None, BaseException | None]] = queue.Queue()
+        self.lock = threading.Lock()
+        self.next = 0
+        self.threads = [
+            threading.Thread(target=self._work, args=(worker,), daemon=True) for worker in workers
+        ]
+
+    def results(self) -> Iterator[R]:
+        for thread in self.threads:
+            thread.start()
+        ended = 0
+        try:
+            while ended < len(self.threads):
+                result, error = self.done.get()
+                if error is not None:
+                    raise error
+                if result is None:
+                    ended += 1
+                else:
+                    yield result
+        finally:
+            self.halted.set()
+            for thread in self.threads:
+                thread.join()
+
+    def _take(self) -> U | None:
+        with self.lock:
+            if self.next >= len(self.units) or self.stop.is_set() or self.halted.is_set():
+                return None
+            self.next += 1
+            return self.units[self.next - 1]
+
+    def _work(self, worker: Worker[U, R]) -> None:
+        try:
+            unit = self._take()
+            while unit is not None:
+                worker.prefetch(unit)
+                following = self._take()
+                if following is not None:
+                    worker.prefetch(following)
+                self.done.put((worker(unit), None))
+                # A unit taken ahead is left undone when the run is stopped meanwhile.
+                unit = None if self.stop.is_set() or self.halted.is_set() else following
+        except BaseException as error:
+            self.done.put((None, error))
+        else:
+            self.done.put((None, None))

@@ -1,0 +1,68 @@
+"""Which devices compute, in which precision, with which batch and shard size."""
+
+from __future__ import annotations
+
+import torch
+
+from lpa.errors import InputError
+
+__all__ = ["batch_size_of", "devices_of", "precision_of", "shard_size_of"]
+
+
+def devices_of(asked: str) -> list[torch.device]:
+    """Return the devices to use: all GPUs of the machine for ``auto``, else the CPU.
+
+    Parameters
+    ----------
+    asked : str
+        ``auto``, ``cpu``, ``cuda`` (all GPUs), ``cuda:1`` or ``mps``.
+
+    Raises
+    ------
+    InputError
+        For a device that this machine does not have.
+    """
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if asked == "cpu":
+        return [torch.device("cpu")]
+    if asked in ("auto", "cuda") and gpus:
+        return [torch.device("cuda", index) for index in range(gpus)]
+    if asked in ("auto", "mps") and torch.backends.mps.is_available():
+        return [torch.device("mps")]
+    if asked == "auto":
+        return [torch.device("cpu")]
+    head, _, index = asked.partition(":")
+    if head == "cuda" and index.isdigit() and int(index) < gpus:
+        return [torch.device("cuda", int(index))]
+    available = ["cpu", *(f"cuda:{number}" for number in range(gpus))]
+    if torch.backends.mps.is_available():
+        available.append("mps")
+    raise InputError(
+        f"device {asked!r} is not there; expected auto or one of: " + ", ".join(available)
+    )
+
+
+def precision_of(asked: str, devices: list[torch.device]) -> str:
+    """Resolve ``auto``: fp16 on CUDA (eight times the mantissa of bf16 at its speed), else fp32.
+
+    Raises
+    ------
+    InputError
+        For half precision on a CPU, where it is slower and less exact.
+    """
+    kind = devices[0].type
+    if asked == "auto":
+        return "fp16" if kind == "cuda" else "fp32"
+    if asked == "fp16" and kind == "cpu":
+        raise InputError("precision 'fp16' is not for a CPU; expected fp32, or --device cuda")
+    return asked
+
+
+def batch_size_of(asked: int | None, devices: list[torch.device]) -> int:
+    """Return the images per forward pass: what was asked, else one shard."""
+    return asked or shard_size_of(devices)
+
+
+def shard_size_of(devices: list[torch.device]) -> int:
+    """Return the samples per shard of a new run: 64 on a CPU, 256 on a GPU."""
+    return 64 if devices[0].type == "cpu" else 256

@@ -1,0 +1,167 @@
+"""The scan: pretrained models, real images, augmentations over their strengths.
+
+Check and prepare, compute what is missing, read it back.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from lpa.errors import InputError
+from lpa.experiments.preparation import prepare
+from lpa.experiments.scan_task import Estimate, ScanTask
+from lpa.measurement import Summary
+from lpa.runs import Run, open_run
+
+__all__ = ["estimate", "scan"]
+
+
+def scan(
+    *,
+    max_time: float | None = None,
+    stop: threading.Event | None = None,
+    strict: bool = False,
+    **asked: Any,
+) -> Run:
+    """Scan pretrained models over augmentation strengths (paper: Section 3.3, Figures 5 and 6).
+
+    The same call again computes only what is missing. Models, augmentations, values and draws
+    extend a run.
+
+    Parameters
+    ----------
+    models : str, sequence or mapping, optional
+        ``"resnet50,vit_s,mine=resnet50@best.pth"``, or ``{"mine": lpa.Model(...)}``; default: a
+        packaged EfficientNet-Lite0.
+    data : str, path, torch Dataset or arrays, optional
+        Default: the embedded photographs.
+    aug : str, sequence of str or mapping, optional
+        ``"crop,cutout=0,.5"`` or ``{"crop": [1, .5]}``; default: crop, cutout and color_jitter.
+    out : path, optional
+        The run's folder; default: under ``runs/``, named after data and selection.
+    split : str, optional
+        ``"val"``, ``"train,val"``; default: the data set's own choice.
+    draws : int, optional
+        Random draws per value; default 1, and 8 for the embedded photographs.
+    per_class, limit : int, optional
+        At most so many images of each class, and in all, chosen at random by the seed.
+    seed : int
+        Seed of every random number.
+    classes : path, optional
+        Names of the models' outputs: one a line in output order, or JSON name -> index.
+    device : str
+        ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
+    precision : str
+        ``auto`` (fp16 on CUDA with small margins repeated in fp32, else fp32), ``fp32``, ``fp16``
+        or ``bf16``.
+    batch_size : int, optional
+        Images per forward pass; default 64 on a CPU, 256 on a GPU.
+    workers : int, optional
+        Threads that read and decode; default: one per core, at most 8.
+    shard : (int, int), optional
+        Part i of n of the work, for job arrays that share a run.
+    ensemble : bool
+        Add the models' mean probability as one more model.
+    restrict_classes : bool
+        Let models predict only classes that the data have.
+    img_size, crop_pct, crop_mode, mean, std, interpolation
+        Override the models' own preprocessing; timm's names.
+    images : bool
+        Store small pictures for the report.
+    repair : bool
+        Compute damaged units again.
+    progress : bool
+        Say on standard error what is done.
+    max_time : float, optional
+        Stop cleanly after so many seconds.
+    stop : threading.Event, optional
+        Set it to stop cleanly.
+    strict : bool
+        Refuse a run that is not complete in the end.
+
+    Returns
+    -------
+    Run
+        What is stored, with :meth:`~lpa.Run.curves` and :meth:`~lpa.Run.figure`.
+
+    Raises
+    ------
+    InputError
+        For input that cannot be used, and when work failed or was stopped; what is finished is
+        stored.
+    """
+    task = prepare(**asked)
+    stop = stop or threading.Event()
+    timer = threading.Timer(max_time, stop.set) if max_time is not None else None
+    if timer is not None:
+        timer.daemon = True
+        timer.start()
+    try:
+        summaries = task.run(stop)
+    finally:
+        if timer is not None:
+            timer.cancel()
+    _check_finished(task, summaries, stop)
+    run = open_run(task.store.root, strict=strict)
+    if task.progress:
+        for line in _published(task, run):
+            print(line, file=sys.stderr, flush=True)
+    return run
+
+
+def estimate(**asked: Any) -> Estimate:
+    """Return what a scan would take; the parameters are those of :func:`scan`."""
+    return prepare(**asked).estimate()
+
+
+def _check_finished(
+    task: ScanTask, summaries: Sequence[Summary], stop: threading.Event
+) -> None:
+    failures = [(s.shard, model, reason) for s in summaries for model, reason in s.failures]
+    if failures:
+        shard, model, reason = failures[0]
+        raise InputError(
+            f"{model} failed in {len({entry[0] for entry in failures})} of {len(task.units)} "
+            f"units ({reason}); everything else is stored in {task.store}: mend it and run the "
+            f"same command again, or see `lpa show {task.store}`"
+        )
+    done = sum(summary.cells for summary in summaries)
+    planned = sum(len(unit.cells) for unit in task.units)
+    if stop.is_set() and done < planned:
+        raise InputError(
+            f"stopped after {done} of {planned} cells, which are stored in {task.store}; "
+            "the same command goes on from there"
+        )
+
+
+def _published(task: ScanTask, run: Run) -> list[str]:
+    """Compare the identity with the published accuracy, where the data are all that it is of."""
+    outcomes = run.outcomes
+    whole = task.source.published and task.plan.per_class is None and task.plan.limit is None
+    if not whole:
+        return []
+    lines = []
+    correct = outcomes.correct()
+    for model in task.loaded:
+        rows = np.flatnonzero(
+            (outcomes.cells["model"] == model.name)
+            & [
+                axis is None or outcomes.axes[axis].reference == value
+                for axis, value in zip(outcomes.cells["axis"], outcomes.cells["value"], strict=True)
+            ]
+        )
+        if model.published_accuracy is None or not len(rows):
+            continue
+        accuracy = 100 * float(correct[rows[0]].mean())
+        line = (
+            f"{model.name}: published {model.published_accuracy:.2f}, measured {accuracy:.2f}"
+        )
+        if abs(accuracy - model.published_accuracy) > 0.5:
+            line += "; warning: more than half a point apart: check data and preprocessing"
+        lines.append(line)
+    return lines

@@ -1,0 +1,338 @@
+"""A scan that is ready to run: its cells, what is missing, and the running of it."""
+
+from __future__ import annotations
+
+import copy
+import datetime
+import platform
+import re
+import shlex
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import torch
+
+from lpa.augmentations.augmentation import Augmentation
+from lpa.datasets import Source
+from lpa.engines.in_process import run_units
+from lpa.errors import InputError
+from lpa.examples import choose_examples
+from lpa.experiments.class_check import best_relabelling, suggested_file
+from lpa.experiments.devices import batch_size_of
+from lpa.experiments.progress import Progress, duration
+from lpa.forward import DeviceModel, MeasuredModel
+from lpa.measurement import Measurement, Summary
+from lpa.models.loaded import LoadedModel
+from lpa.outcomes import Cell, RunRecord, Samples, Store, WorkUnit, cell_id, put_plan
+from lpa.plans import PlannedAxis, ScanPlan
+from lpa.streams import ShardReader
+
+__all__ = ["Estimate", "ScanTask"]
+
+BYTES_PER_OUTCOME = 7.0
+"""Stored bytes per cell and sample (18 M rows are about 125 MB)."""
+
+
+@dataclass
+class Estimate:
+    """What a scan will take.
+
+    Attributes
+    ----------
+    units, cells, passes : int
+        Work units, cells that are missing, images that go through a model.
+    stored_bytes : int
+        Disk for outcomes.
+    seconds : float
+        Measured on one batch per model on this machine, extrapolated.
+    """
+
+    units: int
+    cells: int
+    passes: int
+    stored_bytes: int
+    seconds: float
+
+    def __str__(self) -> str:
+        """Write one line."""
+        return (
+            f"{self.units} units, {self.cells} cells, {self.passes} forward passes, about "
+            f"{self.stored_bytes / 1e6:.1f} MB on disk, about {duration(self.seconds)}"
+        )
+
+
+@dataclass
+class ScanTask:
+    """A scan that is ready to run: everything is checked, nothing is computed.
+
+    Attributes
+    ----------
+    plan : ScanPlan
+        What was asked.
+    store : Store
+        The run's folder.
+    record : RunRecord
+        What the run is.
+    source : Source
+        Where images are read.
+    samples : Samples
+        The declared samples.
+    loaded : list of LoadedModel
+        The models.
+    models : list of MeasuredModel
+        The same with their maps to the run's classes, and the ensemble.
+    augmentations : dict of str to Augmentation
+        Modules by canonical name.
+    devices : list of torch.device
+        Where to compute.
+    units : list of WorkUnit
+        What is missing.
+    """
+
+    plan: ScanPlan
+    store: Store
+    record: RunRecord
+    source: Source
+    samples: Samples
+    loaded: list[LoadedModel]
+    models: list[MeasuredModel]
+    augmentations: dict[str, Augmentation]
+    devices: list[torch.device]
+    units: list[WorkUnit] = field(default_factory=list)
+    progress: bool = True
+    images: bool = True
+
+    # ---- what there is to do --------------------------------------------------------------
+
+    def cells(self) -> list[Cell]:
+        """Return every planned cell: the identities, then axis by axis, weak to strong."""
+        conditions: list[tuple[PlannedAxis | None, float | None, int]] = [(None, None, 0)]
+        for planned in self.plan.axes:
+            conditions += [(planned, value, draw) for value, draw in planned.conditions()]
+        return [
+            self._cell(model, planned, value, draw)
+            for planned, value, draw in conditions
+            for model in self.models
+        ]
+
+    def _cell(
+        self, model: MeasuredModel, planned: PlannedAxis | None, value: float | None, draw: int
+    ) -> Cell:
+        key = cell_id(
+            model=model.id,
+            augmentation=None if planned is None else dict(planned.augmentation),
+            value=value,
+            replicate=draw,
+            seed=self.plan.seed,
+            precision=self.record.precision,
+            data=self.record.fingerprint,
+        )
+        return Cell(model.name, planned.axis.name if planned else None, value, draw, key)
+
+    def missing(self, present: Mapping[int, set[str]]) -> list[WorkUnit]:
+        """Return planned minus stored, as one unit per shard."""
+        cells = self.cells()
+        shards = -(-len(self.samples) // self.record.shard_size)
+        units = []
+        for shard in range(shards):
+            stored = present.get(shard, set())
+            left = tuple(cell for cell in cells if cell.id not in stored)
+            if left:
+                units.append(WorkUnit(shard, left))
+        if self.plan.shard is None:
+            return units
+        part, parts = self.plan.shard
+        return [unit for unit in units if unit.shard % parts == part - 1]
+
+    def passes(self) -> int:
+        """Return the number of images that go through a model."""
+        members = {model.name: model.members or (model.name,) for model in self.models}
+        total = 0
+        for unit in self.units:
+            images = len(range(len(self.samples))[self._slice(unit.shard)])
+            needed: dict[Any, set[str]] = {}
+            for cell in unit.cells:
+                condition = (cell.axis, cell.value, cell.replicate)
+                needed.setdefault(condition, set()).update(members[cell.model])
+            total += images * sum(len(names) for names in needed.values())
+        return total
+
+    def _slice(self, shard: int) -> slice:
+        return slice(shard * self.record.shard_size, (shard + 1) * self.record.shard_size)
+
+    def estimate(self) -> Estimate:
+        """Time one batch of each model and extrapolate; nothing is stored."""
+        cells = sum(len(unit.cells) for unit in self.units)
+        outcomes = sum(
+            len(unit.cells) * len(range(len(self.samples))[self._slice(unit.shard)])
+            for unit in self.units
+        )
+        passes = self.passes()
+        seconds = 0.0
+        plain = [model for model in self.models if model.module is not None]
+        if passes:
+            for model in plain:
+                seconds += _seconds_per_image(model, self.devices[0]) * passes / len(plain)
+        stored = int(outcomes * BYTES_PER_OUTCOME)
+        return Estimate(len(self.units), cells, passes, stored, seconds / len(self.devices))
+
+    # ---- doing it --------------------------------------------------------------------------
+
+    def run(self, stop: threading.Event | None = None) -> list[Summary]:
+        """Compute what is missing and store it.
+
+        Parameters
+        ----------
+        stop : threading.Event or None
+            Set it to end soon: finished cells are stored, and the same command goes on later.
+
+        Returns
+        -------
+        list of Summary
+            One per unit.
+
+        Raises
+        ------
+        InputError
+            When the disk is full, a file has changed, or the classes are matched wrongly.
+        """
+        stop = stop or threading.Event()
+        summaries: list[Summary] = []
+        put_plan(self.store, self._plan_record())
+        reader = ShardReader(
+            self.source, self.samples, self.record.shard_size, self.plan.workers
+        )
+        with reader, Progress(self.passes(), "images", "scan", self.progress) as progress:
+            workers = [self._worker(device, reader, stop, progress) for device in self.devices]
+            for summary in run_units(self.units, workers, stop):
+                summaries.append(summary)
+                for model, reason in summary.failures:
+                    progress.note(f"failed: {model} in unit {summary.shard}: {reason}")
+                self._check_classes(summaries)
+        return summaries
+
+    def _worker(
+        self,
+        device: torch.device,
+        reader: ShardReader,
+        stop: threading.Event,
+        progress: Progress,
+    ) -> Measurement:
+        several = len(self.devices) > 1
+        models = [
+            replace(model, module=copy.deepcopy(model.module)) if several else model
+            for model in self.models
+        ]
+        modules = copy.deepcopy(self.augmentations) if several else self.augmentations
+        return Measurement(
+            models,
+            modules,
+            reader,
+            self.store,
+            device,
+            seed=self.plan.seed,
+            precision=self.record.precision,
+            batch_size=batch_size_of(self.plan.batch_size, self.devices),
+            classes=len(self.record.classes),
+            stop=stop,
+            examples=choose_examples(self.samples) if self.images else None,
+            tick=progress.tick,
+        )
+
+    def _check_classes(self, summaries: Sequence[Summary]) -> None:
+        """Stop when the best relabelling of the confusions at the identity gains much."""
+        for model in self.models:
+            seen = [s.identity[model.name] for s in summaries if model.name in s.identity]
+            if not seen:
+                continue
+            labels = np.concatenate([labels for labels, _ in seen]).astype(np.int64)
+            predictions = np.concatenate([guesses for _, guesses in seen]).astype(np.int64)
+            best = best_relabelling(labels, predictions)
+            if best is None or not best.suspicious:
+                continue
+            text = suggested_file(best.mapping, model.outputs.tolist(), self.record.classes)
+            name = f"suggested-classes-{re.sub(r'[^A-Za-z0-9._-]+', '-', model.name)}.json"
+            self.store.put(name, text.encode())
+            raise InputError(
+                f"model {model.name!r} gets {100 * best.accuracy:.1f} % of {best.images} images "
+                f"right, and {100 * best.relabelled:.1f} % when its classes are matched otherwise: "
+                f"check them; a suggestion is in {self.store}/{name}, to be used with "
+                "--classes and another --out"
+            )
+
+    def _plan_record(self) -> dict[str, Any]:
+        return {
+            **self.plan.to_dict(),
+            "precision": self.record.precision,
+            "models": {model.name: self._model_facts(model) for model in self.models},
+            "command": command(self.plan, self.store),
+            "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            "device": [_device_name(device) for device in self.devices],
+            "versions": _versions(),
+        }
+
+    def _model_facts(self, model: MeasuredModel) -> dict[str, Any]:
+        facts: dict[str, Any] = {"id": model.id, "members": list(model.members)}
+        for loaded in self.loaded:
+            if loaded.name == model.name:
+                facts |= {
+                    "source": loaded.source,
+                    "spec": loaded.spec,
+                    "weights": loaded.weights,
+                    "weights_hash": loaded.weights_hash,
+                    "preprocessing": loaded.preprocessing,
+                    "published_accuracy": loaded.published_accuracy,
+                    "notes": list(loaded.notes),
+                    "outputs": len(loaded.classes),
+                }
+        return facts
+
+
+def command(plan: ScanPlan, store: Store) -> str:
+    """Write the command that asks for the same again."""
+    words = ["lpa", "scan"]
+    for planned in plan.axes:
+        mark = "@" if planned.axis.name.startswith("kornia:") else "="
+        values = str(planned).removeprefix(planned.axis.name + "=")
+        words += ["--aug", f"{planned.axis.name}{mark}{values}"]
+    words += ["--models", ",".join(plan.models), "--data", plan.data]
+    options: list[tuple[str, Any]] = [
+        ("--split", plan.split),
+        ("--per-class", plan.per_class),
+        ("--limit", plan.limit),
+        ("--seed", plan.seed or None),
+        ("--precision", None if plan.precision == "auto" else plan.precision),
+        ("--draws", max(planned.draws for planned in plan.axes)),
+    ]
+    for name, value in options:
+        if value is not None:
+            words += [name, str(value)]
+    words += ["--ensemble"] * plan.ensemble + ["--restrict-classes"] * plan.restrict_classes
+    return shlex.join([*words, "--out", str(store)])
+
+
+def _seconds_per_image(model: MeasuredModel, device: torch.device) -> float:
+    assert model.view is not None
+    count = 8 if device.type == "cpu" else 256
+    runner = DeviceModel(model, device, "fp32" if device.type == "cpu" else "fp16", count)
+    images = torch.rand(count, 3, *model.view.size, device=device)
+    runner.logits(images[:1]).cpu()
+    began = time.monotonic()
+    runner.logits(images).cpu()
+    return (time.monotonic() - began) / count
+
+
+def _device_name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return f"{device} ({torch.cuda.get_device_name(device)})"
+    return f"{device} ({platform.machine()}, {torch.get_num_threads()} threads)"
+
+
+def _versions() -> dict[str, str]:
+    names = ("lpa", "torch", "torchvision", "timm", "kornia", "numpy", "pillow")
+    return {"python": platform.python_version(), **{name: version(name) for name in names}}

@@ -1,0 +1,179 @@
+"""Plans: what is asked of an experiment, checked when it is made. No torch, no data, no files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from lpa.axes import Axis, format_value
+from lpa.errors import InputError
+
+__all__ = ["PRECISIONS", "PlannedAxis", "ScanPlan", "parse_duration", "parse_shard"]
+
+PRECISIONS = ("auto", "fp32", "fp16", "bf16")
+
+
+@dataclass(frozen=True)
+class PlannedAxis:
+    """The values and draws that are asked for on one axis.
+
+    Attributes
+    ----------
+    axis : Axis
+        The axis, under its canonical name.
+    values : tuple of float
+        From weak to strong, the reference first (see :meth:`lpa.axes.Axis.check`).
+    draws : int
+        Random draws per value; the reference has one, deterministic outcome.
+    augmentation : dict
+        Name, options and integer revision of the augmentation: what its outcomes depend on.
+    """
+
+    axis: Axis
+    values: tuple[float, ...]
+    draws: int
+    augmentation: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Check values and draws."""
+        object.__setattr__(self, "values", self.axis.check(self.values))
+        if self.draws < 1:
+            raise InputError(f"draws {self.draws} is out of range; expected at least 1")
+
+    def conditions(self) -> list[tuple[float, int]]:
+        """Return (value, draw) of every cell beside the reference, weak to strong."""
+        return [(value, draw) for value in self.values[1:] for draw in range(self.draws)]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return {
+            "axis": self.axis.to_dict(),
+            "values": list(self.values),
+            "draws": self.draws,
+            "augmentation": dict(self.augmentation),
+        }
+
+    def __str__(self) -> str:
+        """Write the axis as it is typed: ``crop=1,0.5,0.08``."""
+        return f"{self.axis.name}=" + ",".join(format_value(value) for value in self.values)
+
+
+@dataclass(frozen=True)
+class ScanPlan:
+    """A scan of pretrained models over augmentation strengths.
+
+    Attributes
+    ----------
+    models : tuple of str
+        As asked for.
+    axes : tuple of PlannedAxis
+        What varies.
+    data : str
+        The data set's name.
+    split : str or None
+        As asked for; None for the data set's default.
+    per_class, limit : int or None
+        Selection: at most so many images of each class, and in all.
+    seed : int
+        Seed of every random number, at least 0.
+    precision : str
+        One of :data:`PRECISIONS`.
+    ensemble : bool
+        Add the mean of the models' probabilities as one more model.
+    restrict_classes : bool
+        Let models predict only classes that are present in the data.
+    shard : (int, int) or None
+        Part i of n of the work, counted from 1.
+    batch_size : int or None
+        Images per forward pass; None for the device's default.
+    workers : int
+        Threads that read and decode.
+    """
+
+    models: tuple[str, ...]
+    axes: tuple[PlannedAxis, ...]
+    data: str
+    split: str | None = None
+    per_class: int | None = None
+    limit: int | None = None
+    seed: int = 0
+    precision: str = "auto"
+    ensemble: bool = False
+    restrict_classes: bool = False
+    shard: tuple[int, int] | None = None
+    batch_size: int | None = None
+    workers: int = 2
+
+    def __post_init__(self) -> None:
+        """Check what can be checked without models and data."""
+        if not self.models:
+            raise InputError("no model is given; expected at least one, e.g. --models resnet50")
+        if not self.axes:
+            raise InputError("no augmentation is given; expected at least one, e.g. --aug crop")
+        for name in ("per_class", "limit", "batch_size"):
+            number = getattr(self, name)
+            if number is not None and number < 1:
+                shown = name.replace("_", "-")
+                raise InputError(f"--{shown} {number} is out of range; expected at least 1")
+        if self.workers < 1:
+            raise InputError(f"--workers {self.workers} is out of range; expected at least 1")
+        if not 0 <= self.seed < 2**63:
+            raise InputError(f"--seed {self.seed} is out of range; expected 0 to 2**63 - 1")
+        if self.precision not in PRECISIONS:
+            raise InputError(
+                f"precision {self.precision!r} is unknown; expected one of " + ", ".join(PRECISIONS)
+            )
+        if self.ensemble and len(self.models) < 2:
+            raise InputError(
+                "--ensemble needs at least two models, one is given; add another to --models"
+            )
+        if self.shard is not None and not 1 <= self.shard[0] <= self.shard[1]:
+            raise InputError(
+                f"--shard {self.shard[0]}/{self.shard[1]} is out of range; "
+                "expected i/n with i from 1 to n, e.g. 3/100"
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what was asked as plain JSON values; how it is executed is left out."""
+        return {
+            "kind": "scan",
+            "requested_models": list(self.models),
+            "axes": [planned.to_dict() for planned in self.axes],
+            "data": self.data,
+            "split": self.split,
+            "per_class": self.per_class,
+            "limit": self.limit,
+            "seed": self.seed,
+            "precision": self.precision,
+            "ensemble": self.ensemble,
+            "restrict_classes": self.restrict_classes,
+        }
+
+
+def parse_duration(text: str) -> float:
+    """Read a duration as Slurm writes it and return seconds.
+
+    ``3:50:00`` is hours, minutes and seconds; ``30:00`` minutes and seconds; ``90`` seconds.
+
+    Raises
+    ------
+    InputError
+        For anything else.
+    """
+    parts = text.split(":")
+    if len(parts) > 3 or not all(re.fullmatch(r"\d+(\.\d+)?", part) for part in parts):
+        raise InputError(f"duration {text!r} cannot be read; expected H:MM:SS, e.g. 3:50:00")
+    seconds = 0.0
+    for part in parts:
+        seconds = seconds * 60 + float(part)
+    return seconds
+
+
+def parse_shard(text: str) -> tuple[int, int]:
+    """Read ``i/n``, part i of n counted from 1; raise InputError for anything else."""
+    match = re.fullmatch(r"(\d+)/(\d+)", text)
+    if not match:
+        raise InputError(f"shard {text!r} cannot be read; expected i/n, e.g. 3/100")
+    return int(match[1]), int(match[2])
