@@ -62,7 +62,7 @@ class Commands(click.Group):
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="lpa")
 def main() -> None:
-    """Which classes pay for this augmentation?
+    """Find out which classes pay for an augmentation.
 
     Scans pretrained models over augmentation strengths and shows, class by class, where the
     augmentation stops preserving labels.

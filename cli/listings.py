@@ -31,7 +31,9 @@ def echo_listing(kind: str, rows: Sequence[Mapping[str, Any]], pattern: str, for
             f"'*{pattern.strip('*')[:4]}*'"
         )
     if form == "json":
-        click.echo(json.dumps([{k: _plain(v) for k, v in row.items()} for row in fitting], indent=1))
+        click.echo(
+            json.dumps([{k: _plain(v) for k, v in row.items()} for row in fitting], indent=1)
+        )
         return
     names = list(fitting[0])
     texts = [[_text(row.get(name)) for name in names] for row in fitting]

@@ -78,7 +78,10 @@ def _depth_zero_comma(text: str) -> bool:
     help="Names of the models' outputs: one a line, or JSON name -> index.",
 )
 @click.option(
-    "--device", default="auto", show_default=True, metavar="auto|cpu|cuda|cuda:1|mps",
+    "--device",
+    default="auto",
+    show_default=True,
+    metavar="auto|cpu|cuda|cuda:1|mps",
     help="Where to compute; auto and cuda use all GPUs.",
 )
 @click.option(

@@ -1,4 +1,4 @@
-"""Label-preservation analysis: which classes pay for this augmentation?
+"""Label-preservation analysis: which classes pay for an augmentation or a regularizer.
 
 The public names are imported on first use, so that ``import lpa`` costs nothing and reading a run
 never loads torch.
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from lpa.models import list_models
     from lpa.models.from_module import Model
     from lpa.outcomes import Outcomes
+    from lpa.outcomes.overview import overview
     from lpa.plans import parse_duration, parse_shard
     from lpa.report import write_report
     from lpa.runs import Run
@@ -34,6 +35,7 @@ __all__ = [
     "list_datasets",
     "list_models",
     "open",
+    "overview",
     "parse_duration",
     "parse_shard",
     "scan",
@@ -51,6 +53,7 @@ _HOMES = {
     "list_datasets": "lpa.datasets:list_datasets",
     "list_models": "lpa.models:list_models",
     "open": "lpa.runs:open_run",
+    "overview": "lpa.outcomes.overview:overview",
     "parse_duration": "lpa.plans:parse_duration",
     "parse_shard": "lpa.plans:parse_shard",
     "scan": "lpa.experiments.scan:scan",

@@ -1,8 +1,8 @@
 """Classes and how they are matched: by name, never by position.
 
-A model's outputs have names, the folders of a data set have names, and a run has classes. The three
-meet here. torchvision sorts ``class10`` before ``class2`` and timm does not; a class that is missing
-from a folder shifts all that follow: positions say nothing.
+A model's outputs have names, the folders of a data set have names, and a run has classes: the
+three meet here. torchvision sorts ``class10`` before ``class2`` and timm does not; a class that is
+missing from a folder shifts all that follow: positions say nothing.
 """
 
 from __future__ import annotations

@@ -66,7 +66,7 @@ def write_pictures(store: Store, shard: Shard, view: View, plan: ExamplePlan) ->
     chosen = [i for i, s in enumerate(shard.samples.sample) if int(s) in plan.pictures]
     if not chosen or store.exists(name):
         return
-    rows = {
+    rows: dict[str, list[Any]] = {
         "sample": [int(shard.samples.sample[index]) for index in chosen],
         "image": [_webp(view.render(shard.images[index]), plan.picture_pixels) for index in chosen],
     }

@@ -105,7 +105,7 @@ class DeviceModel:
         while True:
             try:
                 with torch.inference_mode(), self._context(exact):
-                    parts = [self._pass(chunk) for chunk in images.split(self.batch_size)]
+                    parts = [self._pass(chunk) for chunk in torch.split(images, self.batch_size)]
                 return torch.cat(parts)
             except RuntimeError as error:
                 if self.batch_size == 1 or not _out_of_memory(error):

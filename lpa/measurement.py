@@ -130,7 +130,9 @@ class Measurement:
             for model in models
             if model.module is not None
         }
-        self.augmentations = {name: module.to(device) for name, module in augmentations.items()}
+        self.augmentations = dict(augmentations)
+        for module in augmentations.values():
+            module.to(device)
         self.reader = reader
         self.store = store
         self.device = device
@@ -300,11 +302,9 @@ class Measurement:
             if cell.axis is None:
                 summary.identity[cell.model] = (batches.shard.samples.label, predictions)
 
-    def _sound(
-        self, part: _Part, margins: npt.NDArray[np.float32], summary: Summary
-    ) -> list[int]:
+    def _sound(self, part: _Part, margins: npt.NDArray[np.float32], summary: Summary) -> list[int]:
         """Return the rows whose scores are numbers; record the models of the others."""
-        finite = ~np.isnan(margins).any(axis=1)
+        finite: npt.NDArray[np.bool_] = np.asarray(~np.isnan(margins).any(axis=1))
         bad = [cell for cell, good in zip(part.cells, finite, strict=True) if not good]
         for model in dict.fromkeys(cell.model for cell in bad):
             lost = [cell for cell in bad if cell.model == model]

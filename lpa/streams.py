@@ -20,9 +20,9 @@ from torch import Tensor
 from lpa.augmentations.augmentation import Augmentation
 from lpa.augmentations.resample import crop_resize
 from lpa.datasets.decode import Undecodable, decode
+from lpa.datasets.selection import sample_key
 from lpa.errors import InputError
 from lpa.outcomes import Samples
-from lpa.datasets.selection import sample_key
 from lpa.views import View
 
 __all__ = ["Batches", "Shard", "ShardReader"]
@@ -241,7 +241,8 @@ class Batches:
                 self._originals = self.shard.images
             else:
                 self._originals = [
-                    torch.from_numpy(np.array(image)).to(self.device, non_blocking=True)
+                    torch.from_numpy(np.array(image))
+                    .to(self.device, non_blocking=True)
                     .permute(2, 0, 1)
                     for image in self.shard.images
                 ]

@@ -94,9 +94,7 @@ def _turn_within_class(labels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     return turn
 
 
-def _assign(
-    labels: npt.NDArray[np.int64], predictions: npt.NDArray[np.int64]
-) -> dict[int, int]:
+def _assign(labels: npt.NDArray[np.int64], predictions: npt.NDArray[np.int64]) -> dict[int, int]:
     """Assign predicted classes to labels, one to one, so that most images agree."""
     inside = predictions >= 0
     rows, row_of = np.unique(predictions[inside], return_inverse=True)
@@ -107,9 +105,7 @@ def _assign(
     return {int(rows[r]): int(columns[c]) for r, c in chosen if confusions[r, c]}
 
 
-def suggested_file(
-    mapping: dict[int, int], outputs: Sequence[int], classes: Classes
-) -> str:
+def suggested_file(mapping: dict[int, int], outputs: Sequence[int], classes: Classes) -> str:
     """Write the classes file that the relabelling suggests: JSON, name -> output index.
 
     Parameters

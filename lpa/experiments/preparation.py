@@ -25,7 +25,6 @@ from lpa.experiments.progress import Progress
 from lpa.experiments.scan_task import ScanTask
 from lpa.forward import MeasuredModel
 from lpa.models import PreprocessingOverrides, load, parse_models
-from lpa.models.loaded import LoadedModel
 from lpa.outcomes import (
     RunRecord,
     Samples,
@@ -83,7 +82,9 @@ def prepare(
     modules = {spec.name: build(spec) for spec in specs}
     source = open_data(DEFAULT_DATA if data is None else data, split)
     if data is None:
-        say(f"data: the embedded sample, {len(source)} ImageNet photographs (give yours with --data)")
+        say(
+            f"data: the embedded sample, {len(source)} ImageNet photographs (give yours with --data)"
+        )
     draws = draws or (SAMPLE_DRAWS if source.name == DEFAULT_DATA else 1)
     plan = ScanPlan(
         models=tuple(_written(spec.name, spec.text) for spec in asked),
@@ -217,7 +218,9 @@ def _samples(
             ) from error
 
 
-def _say_classes(say: Callable[[str], None], samples: Samples, run: Classes, source: Source) -> None:
+def _say_classes(
+    say: Callable[[str], None], samples: Samples, run: Classes, source: Source
+) -> None:
     present = len(np.unique(samples.label))
     say(f"data: {source.name}, {len(samples)} images of {present} classes")
     if present < len(run):
@@ -277,4 +280,3 @@ def _written(name: str, text: str) -> str:
 
 def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
-

@@ -119,12 +119,10 @@ def estimate(**asked: Any) -> Estimate:
     return prepare(**asked).estimate()
 
 
-def _check_finished(
-    task: ScanTask, summaries: Sequence[Summary], stop: threading.Event
-) -> None:
+def _check_finished(task: ScanTask, summaries: Sequence[Summary], stop: threading.Event) -> None:
     failures = [(s.shard, model, reason) for s in summaries for model, reason in s.failures]
     if failures:
-        shard, model, reason = failures[0]
+        _, model, reason = failures[0]
         raise InputError(
             f"{model} failed in {len({entry[0] for entry in failures})} of {len(task.units)} "
             f"units ({reason}); everything else is stored in {task.store}: mend it and run the "
@@ -147,20 +145,20 @@ def _published(task: ScanTask, run: Run) -> list[str]:
         return []
     lines = []
     correct = outcomes.correct()
+    cells = outcomes.cells
+    identity = np.array(
+        [
+            axis is None or outcomes.axes[axis].reference == value
+            for axis, value in zip(cells["axis"], cells["value"], strict=True)
+        ],
+        dtype=bool,
+    )
     for model in task.loaded:
-        rows = np.flatnonzero(
-            (outcomes.cells["model"] == model.name)
-            & [
-                axis is None or outcomes.axes[axis].reference == value
-                for axis, value in zip(outcomes.cells["axis"], outcomes.cells["value"], strict=True)
-            ]
-        )
+        rows = np.flatnonzero(identity & (cells["model"] == model.name).to_numpy())
         if model.published_accuracy is None or not len(rows):
             continue
         accuracy = 100 * float(correct[rows[0]].mean())
-        line = (
-            f"{model.name}: published {model.published_accuracy:.2f}, measured {accuracy:.2f}"
-        )
+        line = f"{model.name}: published {model.published_accuracy:.2f}, measured {accuracy:.2f}"
         if abs(accuracy - model.published_accuracy) > 0.5:
             line += "; warning: more than half a point apart: check data and preprocessing"
         lines.append(line)

@@ -204,9 +204,7 @@ class ScanTask:
         stop = stop or threading.Event()
         summaries: list[Summary] = []
         put_plan(self.store, self._plan_record())
-        reader = ShardReader(
-            self.source, self.samples, self.record.shard_size, self.plan.workers
-        )
+        reader = ShardReader(self.source, self.samples, self.record.shard_size, self.plan.workers)
         with reader, Progress(self.passes(), "images", "scan", self.progress) as progress:
             workers = [self._worker(device, reader, stop, progress) for device in self.devices]
             for summary in run_units(self.units, workers, stop):

@@ -119,6 +119,4 @@ class CellColumns:
     @classmethod
     def load(cls, columns: dict[str, Sequence[Any]]) -> list[Cell]:
         """Read what :meth:`dump` wrote."""
-        return [
-            Cell(*row) for row in zip(*(columns[field] for field in cls.FIELDS), strict=True)
-        ]
+        return [Cell(*row) for row in zip(*(columns[field] for field in cls.FIELDS), strict=True)]

@@ -87,6 +87,8 @@ class Outcomes:
         The run's folder.
     strict : bool
         Refuse a run with incomplete cells instead of leaving them out.
+    tolerant : bool
+        Leave damaged units out and list them, instead of refusing the run.
 
     Attributes
     ----------
@@ -101,6 +103,8 @@ class Outcomes:
         its reference value, and with axis None where the model has none.
     skips : dict of int to str
         Sample -> reason.
+    damaged : list of str
+        Units that are left out because they cannot be read (``tolerant``).
     coverage : list of Coverage
         One entry per stored cell, the incomplete ones included.
 
@@ -110,12 +114,15 @@ class Outcomes:
         For a folder that is no run, a damaged unit, or (``strict``) incomplete cells.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, strict: bool = False) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], *, strict: bool = False, tolerant: bool = False
+    ) -> None:
         self.store = Store(path)
         self.record: RunRecord = read_record(self.store)
         self.declared = _samples(self.store)
         stored = StoredUnits(self.store)
-        if stored.damaged:
+        self.damaged = stored.damaged
+        if stored.damaged and not tolerant:
             # read_header names the file and the way out.
             read_header(self.store, stored.damaged[0])
         self.units = stored.units
@@ -212,7 +219,7 @@ class Outcomes:
         if name in ("label", "sample"):
             return np.broadcast_to(getattr(self.samples, name), shape)
         if name == "correct":
-            return self.column("prediction") == self.samples.label
+            return np.asarray(self.column("prediction") == self.samples.label)
         if name not in COLUMNS:
             raise KeyError(name)
         stored = self._stored_column(name)
@@ -312,7 +319,9 @@ class Outcomes:
                 of_model.setdefault(cell.model, set()).add(cell.axis)
         rows: list[tuple[Any, ...]] = []
         for index, cell in enumerate(complete):
-            names = [cell.axis] if cell.axis else sorted(of_model.get(cell.model, set())) or [None]
+            names: list[str | None] = [cell.axis]
+            if cell.axis is None:
+                names = [*sorted(of_model.get(cell.model, set()))] or [None]
             for name in names:
                 axis = self.axes.get(name) if name else None
                 value = cell.value

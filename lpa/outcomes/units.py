@@ -180,7 +180,8 @@ def read_column(store: Store, unit: Unit, column: str) -> npt.NDArray[Any]:
         with store.buffer(unit.name) as file:
             parquet = pq.ParquetFile(file, page_checksum_verification=True)
             values = parquet.read(columns=[column], use_threads=False).column(0)
-        return values.to_numpy().reshape(len(unit.cells), len(unit.samples))
+        flat: npt.NDArray[Any] = values.to_numpy()
+        return flat.reshape(len(unit.cells), len(unit.samples))
     except (OSError, pa.ArrowException, ValueError) as error:
         raise _damaged(store, unit.name) from error
 

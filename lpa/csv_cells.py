@@ -1,0 +1,28 @@
+"""Text cells of a CSV that spreadsheets do not run as formulas."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+__all__ = ["neutralised"]
+
+
+def neutralised(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table whose text cells no spreadsheet takes for formulas.
+
+    A text that begins with ``=``, ``+``, ``-``, ``@``, a tab or a carriage return gets an
+    apostrophe before it (OWASP, "CSV injection"). Numbers are left alone.
+    """
+    result = table.copy(deep=False)
+    for name in result.columns:
+        if pd.api.types.is_numeric_dtype(result[name]):
+            continue
+        # Many rows, few texts: each is looked at once.
+        plain = {text: _plain(text) for text in result[name].unique() if isinstance(text, str)}
+        if any(before != after for before, after in plain.items()):
+            result[name] = result[name].map(plain)
+    return result
+
+
+def _plain(text: str) -> str:
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

@@ -1,0 +1,145 @@
+"""What all figures look like: colours that colour-blind readers tell apart, axes, bands.
+
+The values lie in ``lpa_assets/plotly_theme.json``, which the report's script reads too.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.resources
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from lpa.axes import Axis, format_value
+from lpa.errors import InputError
+
+__all__ = ["accuracy_axis", "add_curve", "empty", "finish", "theme", "value_axis"]
+
+MANY_TICKS = 12
+"""Up to so many values are each marked on the axis."""
+
+
+@functools.cache
+def theme() -> dict[str, Any]:
+    """Return palette (Okabe and Ito 2008, darkened where it is pale), markers and dashes."""
+    text = importlib.resources.files("lpa_assets").joinpath("plotly_theme.json").read_text()
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+def value_axis(axis: Axis, values: Sequence[float]) -> dict[str, Any]:
+    """Return plotly's layout of the axis of strengths, drawn from weak (left) to strong (right).
+
+    Parameters
+    ----------
+    axis : Axis
+        Its name and unit are the title, its scale the scale.
+    values : sequence of float
+        The values that are drawn.
+    """
+    finite = sorted({float(value) for value in values if np.isfinite(value)})
+    # A logarithmic axis cannot show a reference of 0.
+    logarithmic = axis.scale == "log" and bool(finite) and finite[0] > 0
+    scaled = np.log10(finite) if logarithmic else np.asarray(finite)
+    layout: dict[str, Any] = {
+        "title": {"text": f"{axis.name} ({axis.unit})"},
+        "type": "log" if logarithmic else "linear",
+    }
+    if len(finite) > 1:
+        margin = 0.03 * (scaled[-1] - scaled[0])
+        ends = [float(scaled[0] - margin), float(scaled[-1] + margin)]
+        layout["range"] = ends[::-1] if axis.stronger == "down" else ends
+    elif axis.stronger == "down":
+        layout["autorange"] = "reversed"
+    if len(finite) <= MANY_TICKS:
+        layout["tickmode"] = "array"
+        layout["tickvals"] = finite
+        layout["ticktext"] = [format_value(value) for value in finite]
+    return layout
+
+
+def accuracy_axis() -> dict[str, Any]:
+    """Return plotly's layout of the axis of accuracies, in percent of the images."""
+    return {
+        "title": {"text": "accuracy (% of images)"},
+        "range": [-0.02, 1.02],
+        "tickvals": [0.0, 0.2, 0.4, 0.6, 0.8, 1.0],
+        "ticktext": ["0", "20", "40", "60", "80", "100"],
+    }
+
+
+def add_curve(
+    figure: go.Figure, rows: Any, name: str, colour: int, marker: int, split: str
+) -> None:
+    """Add one curve and, where it has intervals, the band behind it.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        ``value``, ``accuracy``, ``low``, ``high``, ``n``, ``draws``; from weak to strong.
+    colour, marker : int
+        Positions in the theme's lists, which are cycled.
+    split : str
+        Curves of ``train`` are dashed.
+    """
+    # Plotly reads a little HTML in names; a class's name is text.
+    name = name.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    look = theme()
+    hue = look["light"]["palette"][colour % len(look["light"]["palette"])]
+    banded = rows[rows["low"].notna() & rows["high"].notna()]
+    if len(banded):
+        figure.add_scatter(
+            x=[*banded["value"], *banded["value"][::-1]],
+            y=[*banded["low"], *banded["high"][::-1]],
+            fill="toself",
+            fillcolor=f"rgba({', '.join(str(int(hue[k : k + 2], 16)) for k in (1, 3, 5))}, 0.15)",
+            line={"width": 0},
+            hoverinfo="skip",
+            legendgroup=name,
+            showlegend=False,
+            name=f"{name}, interval",
+        )
+    figure.add_scatter(
+        x=rows["value"].tolist(),
+        y=rows["accuracy"].tolist(),
+        customdata=rows[["low", "high", "n", "draws"]].to_numpy(),
+        mode="lines+markers",
+        line={"color": hue, "width": 2, "dash": look["dashes"].get(split, "solid")},
+        marker={"symbol": look["markers"][marker % len(look["markers"])], "size": 7},
+        legendgroup=name,
+        name=name,
+        hovertemplate=(
+            "%{y:.1%} [%{customdata[0]:.1%}, %{customdata[1]:.1%}]<br>"
+            "%{customdata[2]} images, %{customdata[3]} draws"
+        ),
+    )
+
+
+def empty(name: str, axis: str) -> InputError:
+    """Make the error for a figure that would show nothing."""
+    return InputError(
+        f"{name} of {axis!r} would be empty: no such model, class, split or axis in the run; "
+        "`lpa show RUN` lists what there is"
+    )
+
+
+def finish(figure: go.Figure, axis: Axis, values: Sequence[float]) -> go.Figure:
+    """Give a figure its axes and its look, and return it."""
+    look = theme()
+    colours = look["light"]
+    line = {"gridcolor": colours["grid"], "linecolor": colours["line"], "zeroline": False}
+    figure.update_layout(
+        font={"family": look["font"], "color": colours["text"], "size": 13},
+        paper_bgcolor="white",
+        plot_bgcolor="white",
+        xaxis={**value_axis(axis, values), **line, "showgrid": False, "showline": True},
+        yaxis={**accuracy_axis(), **line},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        margin={"l": 60, "r": 16, "t": 40, "b": 52},
+        hovermode="closest",
+    )
+    return figure

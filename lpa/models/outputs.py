@@ -1,0 +1,164 @@
+"""What a model's outputs are called: the names by which its classes are matched with the data's."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from lpa.classes import Classes, imagenet
+from lpa.errors import InputError
+
+__all__ = ["BACKGROUND", "named", "ordered_names", "output_classes", "read_classes_file"]
+
+BACKGROUND = "background"
+"""Name of the first of 1,001 outputs (TensorFlow's ImageNet models)."""
+
+_WAY_OUT = "(names in output order, one a line, or JSON name -> index)"
+
+
+def output_classes(
+    count: int,
+    *,
+    model: str,
+    classes_file: str | os.PathLike[str] | None = None,
+    own: Sequence[str] | Classes | None = None,
+    source: str = "",
+) -> tuple[Classes, str]:
+    """Name a model's outputs.
+
+    Parameters
+    ----------
+    count : int
+        Number of outputs.
+    model : str
+        The model's name, for messages.
+    classes_file : path, optional
+        The user's file; comes first.
+    own : sequence of str or Classes, optional
+        What the model itself brings (a checkpoint's ``classes``, timm's ``label_names``, ...).
+    source : str
+        Where ``own`` comes from, for the note and messages: ``"the checkpoint's classes"``.
+
+    Returns
+    -------
+    Classes
+        ``count`` names in output order. Without names from file or model, 1,000 outputs are
+        ImageNet's classes, 1,001 the same after a background class, and timm's counts of
+        ImageNet-21k and its subsets are their synsets.
+    str
+        A note where the names were inferred from the count, else ``""``.
+
+    Raises
+    ------
+    InputError
+        When the number of names differs from the number of outputs, or there are no names.
+    """
+    if classes_file is not None:
+        own, source = read_classes_file(classes_file), f"the file {os.fspath(classes_file)!r}"
+    if own is not None:
+        if len(own) != count:
+            raise InputError(
+                f"model {model!r} has {count} outputs, but {source or 'its list of classes'} names "
+                f"{len(own)}; expected one name for each output {_WAY_OUT}"
+            )
+        return (own if isinstance(own, Classes) else named(own)), ""
+    if count == 1000:
+        return imagenet(), "1000 outputs taken as ImageNet's classes in their standard order"
+    if count == 1001:
+        return _with_background(), "1001 outputs taken as a background class and ImageNet's classes"
+    known = _timm_subset(count)
+    if known is not None:
+        return known, f"{count} outputs taken as timm's ImageNet subset of that size"
+    raise InputError(
+        f"model {model!r} has {count} outputs and no class names: give --classes FILE {_WAY_OUT}"
+    )
+
+
+def read_classes_file(path: str | os.PathLike[str]) -> list[str]:
+    """Read class names in output order.
+
+    Parameters
+    ----------
+    path : path
+        Text with one name a line, or JSON: a list of names, name -> index, or index -> name.
+
+    Raises
+    ------
+    InputError
+        For a file that cannot be read or holds something else.
+    """
+    try:
+        text = Path(path).expanduser().read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"classes file {str(path)!r} cannot be read ({type(error).__name__}); expected text "
+            + _WAY_OUT
+        ) from error
+    if not text.lstrip().startswith(("{", "[")):
+        return [line.strip() for line in text.splitlines() if line.strip()]
+    try:
+        return ordered_names(json.loads(text))
+    except ValueError as error:
+        raise InputError(
+            f"classes file {str(path)!r} does not name each output once ({error}); expected a JSON "
+            "list of names, or name -> index with the indices 0, 1, 2, ..."
+        ) from error
+
+
+def ordered_names(record: Any) -> list[str]:
+    """Return names in output order from a list, a name -> index or an index -> name mapping.
+
+    Raises
+    ------
+    ValueError
+        When the record is none of these, or its indices are not 0, 1, 2, ... each once.
+    """
+    if isinstance(record, list | tuple):
+        return [str(name) for name in record]
+    if not isinstance(record, Mapping) or not record:
+        raise ValueError(f"a {type(record).__name__} holds no names")
+    if all(isinstance(value, str) for value in record.values()):
+        record = {name: index for index, name in record.items()}
+        if any(not str(index).isdigit() for index in record.values()):
+            raise ValueError("an index is no whole number")
+    indices = [int(index) for index in record.values()]
+    if sorted(indices) != list(range(len(indices))):
+        raise ValueError(f"the indices are not 0 to {len(record) - 1}, each once")
+    return [str(name) for _, name in sorted(zip(indices, record, strict=True))]
+
+
+def named(names: Sequence[str]) -> Classes:
+    """Make classes of names; where all are ImageNet's synsets, with their labels and lemmas."""
+    known = {name: index for index, name in enumerate(imagenet().names)}
+    if names and all(name in known for name in names) and len(set(names)) == len(names):
+        return imagenet().subset([known[name] for name in names])
+    return Classes(tuple(names))
+
+
+@functools.cache
+def _with_background() -> Classes:
+    plain = imagenet()
+    return Classes((BACKGROUND, *plain.names), (BACKGROUND, *plain.labels), ((), *plain.aliases))
+
+
+@functools.cache
+def _timm_subset(count: int) -> Classes | None:
+    """Return the synsets of ImageNet-21k and its subsets, recognised by their number."""
+    import timm.data
+
+    data: Any = timm.data
+    subset = data.infer_imagenet_subset({"num_classes": count})
+    if subset is None:
+        return None
+    information = data.ImageNetInfo(subset)
+    synsets = information.label_names()
+    lemmas = [information.index_to_description(index) for index in range(len(synsets))]
+    return Classes(
+        tuple(synsets),
+        tuple(text.split(", ")[0] for text in lemmas),
+        tuple((text, *text.split(", ")) for text in lemmas),
+    )

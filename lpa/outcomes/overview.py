@@ -1,0 +1,169 @@
+"""What a run holds: coverage, what is missing or failed, skips, versions, the commands so far."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lpa.axes import format_value
+from lpa.outcomes.reading import Outcomes
+
+__all__ = ["Overview", "overview"]
+
+
+@dataclass(frozen=True)
+class Overview:
+    """A run in short.
+
+    Attributes
+    ----------
+    facts : dict
+        Kind, data, images, classes, seed, precision, shard size, units.
+    coverage : DataFrame
+        One row per model and axis: ``values``, ``draws``, ``planned`` cells, ``complete`` cells
+        and ``missing`` (samples of planned cells that are not stored, in per cent).
+    skips : dict of str to str
+        File name -> why it cannot be decoded.
+    failures : list of dict
+        What failed and is still missing: shard, model, reason.
+    damaged : list of str
+        Units that cannot be read.
+    versions : dict of str to str
+        Versions that the latest command ran with.
+    commands : list of str
+        What was asked, oldest first.
+    """
+
+    facts: dict[str, Any]
+    coverage: pd.DataFrame
+    skips: dict[str, str]
+    failures: list[dict[str, Any]]
+    damaged: list[str]
+    versions: dict[str, str]
+    commands: list[str]
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything that was planned is stored."""
+        return not self.damaged and bool(
+            (self.coverage["complete"] == self.coverage["planned"]).all()
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return {
+            **self.facts,
+            "is_complete": self.complete,
+            "coverage": self.coverage.to_dict("records"),
+            "skips": self.skips,
+            "failures": self.failures,
+            "damaged": self.damaged,
+            "versions": self.versions,
+            "commands": self.commands,
+        }
+
+    def __str__(self) -> str:
+        """Write the overview as plain text."""
+        lines = [f"{name.replace('_', ' ')}: {value}" for name, value in self.facts.items()]
+        lines += ["", self.coverage.to_string(index=False)]
+        if self.damaged:
+            lines += ["", "damaged (the same scan with --repair computes them again):"]
+            lines += [f"  {name}" for name in self.damaged]
+        if self.failures:
+            lines += ["", "failed (tried again by the same command):"]
+            lines += [
+                f"  shard {f['shard']}: {f['model'] or 'data'}: {f['reason']}"
+                for f in self.failures
+            ]
+        if self.skips:
+            lines += ["", f"skipped, cannot be decoded ({len(self.skips)}):"]
+            lines += [f"  {name}: {reason}" for name, reason in self.skips.items()]
+        versions = ", ".join(f"{name} {number}" for name, number in self.versions.items())
+        lines += ["", f"versions: {versions}", "commands:"]
+        lines += [f"  {command}" for command in self.commands]
+        return "\n".join(lines)
+
+
+def overview(path: str | os.PathLike[str]) -> Overview:
+    """Describe a run; damaged units are listed, not refused.
+
+    Raises
+    ------
+    InputError
+        For a folder that is no run.
+    """
+    outcomes = Outcomes(path, tolerant=True)
+    record = outcomes.record
+    plans = outcomes.plans
+    facts = {
+        "run": str(outcomes.store),
+        "kind": record.kind,
+        "data": record.data,
+        "split": record.split or "default",
+        "images": len(outcomes.declared),
+        "classes_with_images": len(np.unique(outcomes.declared.label)),
+        "classes": len(record.classes),
+        "seed": record.seed,
+        "precision": record.precision,
+        "shard_size": record.shard_size,
+        "units": len(outcomes.units),
+        "fingerprint": record.fingerprint,
+    }
+    names = dict(zip(outcomes.declared.sample.tolist(), outcomes.declared.name, strict=True))
+    return Overview(
+        facts,
+        _coverage(outcomes),
+        {names[sample]: reason for sample, reason in sorted(outcomes.skips.items())},
+        [
+            {key: failure[key] for key in ("shard", "model", "reason")}
+            for failure in outcomes.failures
+        ],
+        outcomes.damaged,
+        dict(plans[-1].get("versions", {})) if plans else {},
+        [str(plan.get("command", "")) for plan in plans],
+    )
+
+
+def _coverage(outcomes: Outcomes) -> pd.DataFrame:
+    """Compare what the plans asked for with what is stored, by model and axis."""
+    planned: dict[tuple[str, str], set[tuple[float | None, int]]] = {}
+    for plan in outcomes.plans:
+        for model in plan.get("models", {}):
+            planned.setdefault((model, "(identity)"), set()).add((None, 0))
+            for asked in plan.get("axes", []):
+                cells = planned.setdefault((model, asked["axis"]["name"]), set())
+                # The first value is the reference: the identity, which is stored once.
+                cells.update(
+                    (float(value), draw)
+                    for value in asked["values"][1:]
+                    for draw in range(asked["draws"])
+                )
+    stored: dict[tuple[str, str], dict[tuple[float | None, int], int]] = {}
+    for entry in outcomes.coverage:
+        cell = entry.cell
+        place = stored.setdefault((cell.model, cell.axis or "(identity)"), {})
+        place[cell.value, cell.replicate] = entry.stored
+    rows = []
+    for key in sorted({*planned, *stored}):
+        wanted = planned.get(key, set()) | set(stored.get(key, {}))
+        counts = [stored.get(key, {}).get(cell, 0) for cell in wanted]
+        total = len(outcomes.samples)
+        values = sorted({value for value, _ in wanted if value is not None})
+        share = 1 - sum(counts) / (total * len(wanted)) if total and wanted else 0.0
+        rows.append(
+            {
+                "model": key[0],
+                "axis": key[1],
+                "values": ",".join(format_value(value) for value in values),
+                "draws": 1 + max((draw for _, draw in wanted), default=0),
+                "planned": len(wanted),
+                "complete": sum(count == total for count in counts),
+                "missing": f"{100 * share:.1f} %",
+            }
+        )
+    columns = ["model", "axis", "values", "draws", "planned", "complete", "missing"]
+    return pd.DataFrame(rows, columns=columns)
