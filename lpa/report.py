@@ -214,7 +214,7 @@ def _versions(plans: list[dict[str, Any]]) -> list[str]:
 
 
 def _percent(number: float) -> str:
-    return "–" if pd.isna(number) else f"{100 * number:.1f}"
+    return "?" if pd.isna(number) else f"{100 * number:.1f}"
 
 
 def _count(number: int, noun: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -32,8 +31,10 @@ class PictureFiles:
     def __init__(self, page: Path) -> None:
         self.folder = page.with_name(f"{page.stem}_files")
         self.count = 0
-        # What an earlier report left there belongs to no page any more.
-        shutil.rmtree(self.folder, ignore_errors=True)
+        # What an earlier report left there belongs to no page any more; other files may be kept.
+        for pattern in ("picture-*.webp", "strip-*.webp"):
+            for stale in self.folder.glob(pattern):
+                stale.unlink()
 
     def place(self, name: str, image: bytes, inside: bool) -> str:
         """Return the source of a picture for the page; ``name`` is the file's, made of digits."""

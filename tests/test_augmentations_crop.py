@@ -23,7 +23,9 @@ def areas(window):
     return (window[:, 2] - window[:, 0]) * (window[:, 3] - window[:, 1])
 
 
-@pytest.mark.parametrize("name", ["crop", "crop(place=centre)", "crop(aspect=4/3)", "crop(aspect=3)"])
+@pytest.mark.parametrize(
+    "name", ["crop", "crop(place=centre)", "crop(aspect=4/3)", "crop(aspect=3)"]
+)
 @pytest.mark.parametrize("alpha", [1.0, 0.9, 0.5, 0.25, 0.08, 0.01])
 def test_a_crop_keeps_exactly_its_share_of_the_area_inside_of_the_view(name, alpha):
     window = windows(name, alpha)

@@ -75,7 +75,7 @@ def test_popular_models_all_have_torchvisions_first_weights() -> None:
         (
             "tv:resnet50x@best.pth",
             "unknown torchvision architecture 'resnet50x': did you mean 'resnet50' or "
-            "'resnext50_32x4d' or 'resnet152'?",
+            "'resnet152' or 'resnet101'?",
         ),
         (
             "resnet50@",

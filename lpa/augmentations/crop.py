@@ -68,8 +68,8 @@ class Crop(Augmentation, GeometricAugmentationBase2D):
         Largest aspect ratio relative to the view's; see :func:`relative_window`.
     resample : {"pil", "kornia"}
         ``pil``: antialiased, as Pillow, from the original image where the caller has it.
-        ``kornia``: Kornia's own ``crop_and_resize`` on the view (not antialiased, aligned corners),
-        for comparison.
+        ``kornia``: Kornia's own ``crop_and_resize`` on the view (bilinear, not antialiased,
+        corners aligned), for comparison.
     interpolation : str
         A name in :data:`lpa.views.RESAMPLING`, for calls on tensors.
     **kornia : object
@@ -165,9 +165,7 @@ class Crop(Augmentation, GeometricAugmentationBase2D):
         left, top, right, bottom = (boxes - torch.tensor([0.0, 0.0, 1.0, 1.0])).unbind(1)
         corners = torch.stack([left, top, right, top, right, bottom, left, bottom], dim=1)
         corners = corners.view(-1, 4, 2).to(input.device, input.dtype)
-        # Kornia samples bicubically as well, but beyond the range of its input.
-        mode = "bicubic" if self.interpolation == "bicubic" else "bilinear"
-        cropped: Tensor = crop_and_resize(
-            input, corners, (height, width), mode, padding_mode="border", align_corners=True
+        cropped = crop_and_resize(
+            input, corners, (height, width), "bilinear", padding_mode="border", align_corners=True
         )
         return cropped.clamp(0.0, 1.0)

@@ -1,8 +1,9 @@
 """Cut a box out of an image and resize it, exactly as Pillow does, one image or a batch.
 
 Pillow's resampling is antialiased: the kernel is stretched by the reduction factor, so each output
-pixel is a weighted mean of all input pixels under it. It goes horizontally first, rounds and clips
-to whole grey levels, and then vertically. :func:`crop_resize` does this with Pillow itself where
+pixel is a weighted mean of all input pixels under it. It goes along one side, rounds and clips to
+whole grey levels, and then along the other: horizontally first, except that Pillow 13 begins
+vertically where that leaves far fewer pixels (python-pillow #9549). :func:`crop_resize` does this with Pillow itself where
 it is given PIL images, and with two batched matrix products where it is given tensors; the weights
 are Pillow's own, in its 22-bit fixed-point form.
 """
@@ -17,6 +18,7 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
+import PIL
 import torch
 from PIL import Image
 from torch import Tensor
@@ -27,6 +29,7 @@ from lpa.views import RESAMPLING
 __all__ = ["crop_resize", "crop_resize_views"]
 
 _FIXED_POINT = float(2**22)
+_PILLOW_CHOOSES_ORDER = int(PIL.__version__.split(".")[0]) >= 13
 # Padded input pixels held at a time by the matrix path; about 0.5 GB of float32.
 _PIXELS_AT_ONCE = 40_000_000
 
@@ -212,6 +215,8 @@ def _resize_tensors(
 def _parts(boxes: Floats, images: Sequence[Tensor]) -> Iterator[slice]:
     """Cut a batch into runs whose padded windows fit into the memory that is allowed."""
     start, largest = 0, 0
+    if not images:
+        return
     for index, (box, image) in enumerate(zip(boxes, images, strict=True)):
         # A bound that needs no weights: twice the box, and never more than the image.
         pixels = 3 * image.shape[1] * image.shape[2]
@@ -302,12 +307,33 @@ def crop_resize(
     tensors = [image for image in images if isinstance(image, Tensor)]
     if interpolation == "nearest":
         return _nearest(tensors, boxes, size).to(device)
-    return torch.cat(
-        [
-            _resize_tensors(tensors[part], boxes[part], size, interpolation, device)
-            for part in _parts(boxes, tensors)
-        ]
-    )
+    resized = torch.empty((len(tensors), 3, *size), dtype=torch.uint8, device=device)
+    flipped = vertically_first(widths, heights, size)
+    for group, turn in ((np.flatnonzero(~flipped), False), (np.flatnonzero(flipped), True)):
+        # Turned on its side, an image is resized horizontally first when it should be vertically.
+        sources = [tensors[index].mT if turn else tensors[index] for index in group]
+        ends = boxes[group][:, [1, 0, 3, 2]] if turn else boxes[group]
+        extent = size[::-1] if turn else size
+        for part in _parts(ends, sources):
+            done = _resize_tensors(sources[part], ends[part], extent, interpolation, device)
+            resized[torch.from_numpy(group[part]).to(device)] = done.mT if turn else done
+    return resized
+
+
+def vertically_first(
+    widths: npt.NDArray[np.int64], heights: npt.NDArray[np.int64], size: tuple[int, int]
+) -> npt.NDArray[np.bool_]:
+    """Tell for which images, by their size in pixels, the installed Pillow begins vertically.
+
+    Parameters
+    ----------
+    widths, heights : array of int64, shape [B]
+        Of the whole images; Pillow does not look at the box.
+    size : (int, int)
+        Height and width of the result.
+    """
+    narrower = np.maximum(widths - size[1], 0)
+    return _PILLOW_CHOOSES_ORDER & (heights - size[0] > 2 * narrower)
 
 
 def _size(image: Image.Image | Tensor) -> tuple[int, int]:

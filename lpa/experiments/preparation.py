@@ -89,7 +89,7 @@ def prepare(
     plan = ScanPlan(
         models=tuple(_written(spec.name, spec.text) for spec in asked),
         axes=tuple(_planned(spec, modules[spec.name], draws) for spec in specs),
-        data=source.name,
+        data=str(data) if isinstance(data, str | os.PathLike) else source.name,
         split=split,
         per_class=per_class,
         limit=limit,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -165,8 +166,12 @@ def _fitted(
     if found is not None and state[found].ndim > head[found]:
         outputs = state[found].shape[head[found]]
     module = build(outputs)
-    _check_fit(state, module.state_dict(), architecture, path)
-    module.load_state_dict(state, strict=False)
+    expected = module.state_dict()
+    _check_fit(state, expected, architecture, path)
+    # The layout's version lies in an attribute that the file may have lost; MNASNet insists on it.
+    versioned = OrderedDict(state)
+    versioned._metadata = expected._metadata  # type: ignore[attr-defined]
+    module.load_state_dict(versioned, strict=False)
     return module, notes
 
 

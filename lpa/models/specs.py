@@ -113,8 +113,8 @@ def _path_exists(part: str) -> bool:
     match = _WITH_PATH.fullmatch(_unnamed(part))
     if match is None:
         return False
-    path, _, _ = match["path"].rpartition("#")
-    candidates = [match["path"], path] if path else [match["path"]]
+    path, _, key = match["path"].rpartition("#")
+    candidates = [match["path"], path] if path and "," not in key else [match["path"]]
     return any(Path(candidate).expanduser().exists() for candidate in candidates)
 
 

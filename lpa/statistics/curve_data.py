@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -55,7 +56,7 @@ class CurveData:
 
     def image_means(self, index: int) -> npt.NDArray[np.float64]:
         """Return each image's share of right replicates at one value: float64 [images]."""
-        return self.replicates(index).mean(axis=0, dtype=np.float64)
+        return np.asarray(self.replicates(index).mean(axis=0, dtype=np.float64))
 
 
 def curve_data(outcomes: Outcomes, split: str | None = None) -> Iterator[CurveData]:
@@ -91,7 +92,7 @@ def curve_data(outcomes: Outcomes, split: str | None = None) -> Iterator[CurveDa
     value = outcomes.cells["value"].to_numpy()
     names = [(m, a if isinstance(a, str) else None) for m, a in zip(model, axis, strict=True)]
     bounds = [0, *(i for i in range(1, len(names)) if names[i] != names[i - 1]), len(names)]
-    for first, last in zip(bounds, bounds[1:], strict=False):
+    for first, last in itertools.pairwise(bounds):
         rows = prediction[first:last]
         complete = labels >= 0
         if np.issubdtype(rows.dtype, np.floating):
