@@ -14,4 +14,5 @@ def command(pattern: str, form: str) -> None:
     """List named data sets and the data formats that are read from a path."""
     import lpa
 
-    echo_listing("data set", lpa.list_datasets(), pattern, form)
+    rows = [{"name": row["form"], "description": row["description"]} for row in lpa.list_datasets()]
+    echo_listing("data set", rows, pattern, form)

@@ -140,16 +140,19 @@ def command(augmentations: tuple[str, ...], alphas: str | None, **options: Any) 
         click.echo(str(lpa.estimate(**asked)))
         return
     run = lpa.scan(stop=_stop_on_signals(), **asked)
-    folder = run.outcomes.store.root
-    click.echo(f"run: {folder}")
+    click.echo(f"run: {run.path}")
+    if not len(run.outcomes.cells):
+        # One part of several (--shard) is done: there is nothing to read before the others are.
+        click.echo("no cell is complete yet: run the other parts of --shard")
+        click.echo(f"next:\n  lpa show {run.path}      what there is, and what is missing")
+        return
     if report:
-        page = lpa.write_report(run.outcomes, folder / "report.html")
-        click.echo(f"report: {page}")
+        click.echo(f"report: {run.report()}")
     first = run.outcomes.cells["axis"].iloc[0]
     click.echo("next:")
-    click.echo(f"  lpa curves {folder} --axis '{first}'      the numbers behind the curves")
-    click.echo(f"  lpa show {folder}      what there is, and what is missing")
-    click.echo(f"  lpa export {folder} -o outcomes.parquet      every prediction, for pandas")
+    click.echo(f"  lpa curves {run.path} --axis '{first}'      the numbers behind the curves")
+    click.echo(f"  lpa show {run.path}      what there is, and what is missing")
+    click.echo(f"  lpa export {run.path} -o outcomes.parquet      every prediction, for pandas")
 
 
 def _stop_on_signals() -> threading.Event:

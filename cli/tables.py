@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -44,8 +44,7 @@ def print_table(table: pd.DataFrame, form: str, empty: str = "nothing to show") 
 
         click.echo(neutralised(table).to_csv(index=False, lineterminator="\n"), nl=False)
     elif form == "json":
-        for piece in _json(table):
-            click.echo(piece)
+        click.echo(_json(table))
     elif form == "table" and table.empty:
         click.echo(empty)
     else:
@@ -53,14 +52,20 @@ def print_table(table: pd.DataFrame, form: str, empty: str = "nothing to show") 
         click.echo("\n".join(writer(table)))
 
 
-def _json(table: pd.DataFrame) -> Iterator[str]:
-    """Yield the lines of a list of objects, one object a line."""
-    columns = [_plain(table[name]) for name in table.columns]
-    rows = [
-        json.dumps(dict(zip(table.columns, row, strict=True)), ensure_ascii=False, allow_nan=False)
-        for row in zip(*columns, strict=True)
-    ]
-    yield "[\n" + ",\n".join(rows) + "\n]" if rows else "[]"
+def _json(table: pd.DataFrame) -> str:
+    """Return a list of objects, one a line. Every text is encoded once: rows may be many."""
+    columns = []
+    for name in table.columns:
+        known: dict[Any, str] = {}
+        key = json.dumps(str(name))
+        texts = []
+        for value in _plain(table[name]):
+            if value not in known:
+                known[value] = f"{key}: {json.dumps(value, ensure_ascii=False, allow_nan=False)}"
+            texts.append(known[value])
+        columns.append(texts)
+    rows = ["{" + ", ".join(row) + "}" for row in zip(*columns, strict=True)]
+    return "[\n" + ",\n".join(rows) + "\n]" if rows else "[]"
 
 
 def _plain(column: pd.Series[Any]) -> list[Any]:

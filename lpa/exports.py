@@ -43,17 +43,17 @@ def export_table(outcomes: Outcomes, path: str | os.PathLike[str]) -> Path:
     InputError
         For a suffix that is not ``.parquet`` or ``.csv``, and when the file cannot be written.
     """
-        target = Path(path)
-        kind = target.suffix.lower()
-        if kind not in (".parquet", ".csv"):
-            raise InputError(
-                f"{target} ends in {target.suffix or 'no suffix'!r}; "
-                "expected a file that ends in .parquet or .csv"
-            )
-        with _replacing(target) as temporary:
-            pieces = outcomes.tables()
-            (_write_parquet if kind == ".parquet" else _write_csv)(pieces, temporary)
-        return target
+    target = Path(path)
+    kind = target.suffix.lower()
+    if kind not in (".parquet", ".csv"):
+        raise InputError(
+            f"{target} ends in {target.suffix or 'no suffix'!r}; "
+            "expected a file that ends in .parquet or .csv"
+        )
+    with _replacing(target) as temporary:
+        pieces = outcomes.tables()
+        (_write_parquet if kind == ".parquet" else _write_csv)(pieces, temporary)
+    return target
 
 
 def _write_parquet(pieces: Iterator[pd.DataFrame], path: Path) -> None:

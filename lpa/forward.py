@@ -188,11 +188,17 @@ def columns(scores: Tensor, labels: Tensor, model: MeasuredModel) -> Columns:
 
 
 def top_margin(scores: Tensor) -> Tensor:
-    """Return the best score minus the second best: [B]; NaN where scores are not finite."""
+    """Return the best score minus the second best: [B]; NaN where scores are NaN or overflow.
+
+    Minus infinity is the score of an output that must not be predicted.
+    """
     if scores.shape[1] < 2:
-        return torch.full_like(scores[:, 0], torch.inf)
-    first, second = scores.topk(2, dim=1).values.unbind(1)
-    return torch.where(scores.isnan().any(dim=1), torch.nan, first - second)
+        margin = torch.full_like(scores[:, 0], torch.inf)
+    else:
+        first, second = scores.topk(2, dim=1).values.unbind(1)
+        margin = first - second
+    wrong = (scores.isnan() | scores.isposinf()).any(dim=1)
+    return torch.where(wrong, torch.nan, margin)
 
 
 def mean_probability(

@@ -224,9 +224,9 @@ class Measurement:
                     strips.add(batches.shard, images[view], *condition)
             try:
                 logits[name] = self.on_device[name].logits(images[view])
-            except (RuntimeError, TypeError, ValueError, IndexError) as error:
+            except Exception as error:  # Whatever a user's module raises is a finding.
                 broken.add(name)
-                lost = [c for c in unit.cells if name in self._parts_of(c.model)]
+                lost = self._left(unit, condition, name)
                 self._fail(summary, name, _one_line(error), lost)
                 continue
             self.tick(len(batches))
@@ -253,6 +253,15 @@ class Measurement:
             return columns(logits[model.name], labels, model)
         members = [self.models[name] for name in model.members]
         return columns(mean_probability(logits, members, self.classes), labels, model)
+
+    def _left(self, unit: WorkUnit, condition: Condition, name: str) -> list[Cell]:
+        """Return the unit's cells from a condition on that need a model."""
+        order = {key: place for place, key in enumerate(_by_condition(unit.cells))}
+        return [
+            cell
+            for cell in unit.cells
+            if name in self._parts_of(cell.model) and order[_condition(cell)] >= order[condition]
+        ]
 
     def _parts_of(self, name: str) -> tuple[str, ...]:
         """Return the models whose outputs a cell of this model needs."""
@@ -332,9 +341,10 @@ class Measurement:
                 for index, cell in enumerate(part.cells)
                 if cell.model == name and doubtful[index].any()
             ]
-            for group in _grouped(entries, self._batch_size(name)):
+            size = self._batch_size(name)
+            for group in _grouped(entries, size):
                 logits = {
-                    member: self._exact_logits(member, part, batches, group)
+                    member: self._exact_logits(member, part, batches, group, size)
                     for member in self._parts_of(name)
                 }
                 rows = np.concatenate([rows for _, rows in group])
@@ -343,14 +353,18 @@ class Measurement:
                 part.repeated += len(rows)
 
     def _exact_logits(
-        self, name: str, part: _Part, batches: Batches, group: list[tuple[int, Any]]
+        self, name: str, part: _Part, batches: Batches, group: list[tuple[int, Any]], size: int
     ) -> Tensor:
         view = self.models[name].view
         assert view is not None
         images = [
             self._batch(batches, view, _condition(part.cells[index]), rows) for index, rows in group
         ]
-        return self.on_device[name].logits(torch.cat(images), exact=True)
+        batch = torch.cat(images)
+        # Always the same shape, since which samples meet here depends on when a run was killed, and
+        # the last bits of a pass depend on the shape.
+        padded = torch.cat([batch, batch[-1:].expand(size - len(batch), -1, -1, -1)])
+        return self.on_device[name].logits(padded, exact=True)[: len(batch)]
 
     @staticmethod
     def _replace(part: _Part, group: list[tuple[int, Any]], again: Columns) -> None:

@@ -151,14 +151,16 @@ class CurveTables:
         }
 
     def first_classes(self) -> list[int]:
-        """Return positions of up to four classes that illustrate the range, evenly spread.
+        """Return positions of two to four classes that illustrate the range, evenly spread.
 
-        By their plain mean over all values, models and axes; an illustration, not a ranking.
+        By their plain mean over all values, models and axes; an illustration, not a ranking. With
+        many models there are fewer, so that the first picture can be read.
         """
         table = self._classes[self._classes["axis"].notna()]
         averages = table.groupby("label")["accuracy"].mean().reindex(self.shown)
         order = np.argsort(averages.fillna(1.0).to_numpy(), kind="stable")
-        places = np.unique(np.linspace(0, len(order) - 1, min(4, len(order))).round().astype(int))
+        count = min(max(2, min(4, 8 // len(self.models))), len(order))
+        places = np.unique(np.linspace(0, len(order) - 1, count).round().astype(int))
         return [int(order[place]) for place in places]
 
 

@@ -65,9 +65,7 @@ def write_parquet(root: Path, images: list[np.ndarray]) -> Path:
     }
     record = json.dumps({"info": {"features": features}})
     kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-    schema = pa.schema(
-        [("image", kind), ("label", pa.int64())], metadata={"huggingface": record}
-    )
+    schema = pa.schema([("image", kind), ("label", pa.int64())], metadata={"huggingface": record})
     (root / "data").mkdir(parents=True)
     rows = [
         {"image": {"bytes": png(array), "path": f"{index}.png"}, "label": label}

@@ -5,6 +5,7 @@ import importlib.machinery
 import importlib.util
 import json
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -95,11 +96,11 @@ def test_links_are_followed_and_loops_survived(tmp_path: Path) -> None:
     assert source.names == ["cat/a.png", "cat/c.png", "dog/b.png"]
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no such file names")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has such file names")
 def test_names_that_are_no_text_are_printable_and_read(tmp_path: Path) -> None:
     write(tmp_path / "cat" / "a.png")
     strange = os.fsencode(tmp_path / "cat") + b"/\xff.png"
-    os.rename(tmp_path / "cat" / "a.png", strange)
+    (tmp_path / "cat" / "a.png").rename(os.fsdecode(strange))
     source = open_data(tmp_path)
     assert source.names == ["cat/\\xff.png"]
     assert source.read(0)[1:4] == b"PNG"

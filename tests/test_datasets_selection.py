@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -60,7 +61,7 @@ def test_the_selected_of_a_class_have_the_lowest_digests() -> None:
 @pytest.mark.parametrize("option", ["per_class", "limit"])
 def test_a_larger_selection_contains_the_smaller(option: str) -> None:
     chosen = [set(select(source(), **{option: number}).tolist()) for number in (1, 2, 5, 11, 40)]
-    assert all(small < large for small, large in zip(chosen, chosen[1:], strict=False))
+    assert all(small < large for small, large in itertools.pairwise(chosen))
 
 
 def test_the_limit_chooses_among_what_is_left_of_each_class() -> None:

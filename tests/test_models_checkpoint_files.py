@@ -6,6 +6,8 @@ import argparse
 import collections
 import os
 import pathlib
+import sys
+import types
 from pathlib import Path
 from typing import Any
 
@@ -65,11 +67,23 @@ def test_harmless_types_of_training_scripts_load(tmp_path: Path) -> None:
         "metric": np.float64(76.1),
         "best": np.int64(3),
         "curve": np.arange(3.0),
-        "counts": collections.defaultdict(int, {"a": 1}),
     }
     found = read_checkpoint(saved(tmp_path, content))
     assert same(found.state, PLAIN)
     assert found.arguments["crop_pct"] == 0.9
+
+
+def test_lightnings_dict_with_attributes_loads_without_lightning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "lightning.fabric.utilities.data"
+    kind = type("AttributeDict", (dict,), {"__module__": name})
+    with monkeypatch.context() as patch:
+        for part in ("lightning", "lightning.fabric", "lightning.fabric.utilities", name):
+            patch.setitem(sys.modules, part, types.ModuleType(part))
+        vars(sys.modules[name])["AttributeDict"] = kind
+        path = saved(tmp_path, {"state_dict": PLAIN, "hyper_parameters": kind(lr=0.1)}, "a.ckpt")
+    assert read_checkpoint(path).arguments == {"lr": 0.1}
 
 
 @pytest.mark.parametrize(
@@ -112,10 +126,16 @@ def test_a_file_that_holds_code_is_refused_and_nothing_runs(tmp_path: Path) -> N
     assert mark.exists()
 
 
-def test_a_whole_saved_module_is_refused_by_its_class(tmp_path: Path) -> None:
-    path = saved(tmp_path, torch.nn.Linear(3, 2))
-    with pytest.raises(InputError, match=r"it holds torch\.nn\.modules\.linear\.Linear, which is"):
-        read_checkpoint(path)
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (torch.nn.Linear(3, 2), "torch.nn.modules.linear.Linear"),
+        ({"state_dict": PLAIN, "counts": collections.defaultdict(int, {"a": 1})}, "collections.de"),
+    ],
+)
+def test_an_object_is_refused_by_its_class(content: Any, kind: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=f"was not loaded: it holds {kind}"):
+        read_checkpoint(saved(tmp_path, content))
 
 
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors"])

@@ -58,6 +58,8 @@ class Blur(Augmentation, IntensityAugmentationBase2D):
         transform: Tensor | None = None,
     ) -> Tensor:
         """Blur views [B, 3, H, W]."""
+        if not len(input):
+            return input.clone()
         height, width = input.shape[-2:]
         sigma = params["sigma"].cpu() * (min(height, width) / _REFERENCE_SIDE)
         # In a scan all have one strength, and one matrix does for all.

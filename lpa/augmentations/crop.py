@@ -158,6 +158,8 @@ class Crop(Augmentation, GeometricAugmentationBase2D):
         transform: Tensor | None = None,
     ) -> Tensor:
         """Crop views [B, 3, H, W] and resize the crops to [B, 3, H, W]."""
+        if not len(input):
+            return input.clone()
         height, width = input.shape[-2:]
         boxes = params["window"].cpu() * torch.tensor([width, height, width, height])
         if self.resample == "pil":

@@ -3,9 +3,9 @@
 Pillow's resampling is antialiased: the kernel is stretched by the reduction factor, so each output
 pixel is a weighted mean of all input pixels under it. It goes along one side, rounds and clips to
 whole grey levels, and then along the other: horizontally first, except that Pillow 13 begins
-vertically where that leaves far fewer pixels (python-pillow #9549). :func:`crop_resize` does this with Pillow itself where
-it is given PIL images, and with two batched matrix products where it is given tensors; the weights
-are Pillow's own, in its 22-bit fixed-point form.
+vertically where that leaves far fewer pixels (python-pillow #9549). :func:`crop_resize` does this
+with Pillow itself where it is given PIL images, and with two batched matrix products where it is
+given tensors; the weights are Pillow's own, in its 22-bit fixed-point form.
 """
 
 from __future__ import annotations
@@ -264,9 +264,8 @@ def crop_resize(
     ----------
     images : sequence of PIL images (RGB), or of uint8 Tensors [3, H, W]
         Sizes may differ. PIL images are resized by Pillow on the CPU; tensors by two batched matrix
-        products on ``device``, within one grey level of Pillow (measured: equal but for at most
-        3e-4 of the pixels), with bounded memory. Tensors that lie on the device already are not
-        copied there.
+        products on ``device`` with bounded memory, within one grey level of Pillow (measured: equal
+        but for at most 2e-3 of the pixels). Tensors on the device already are not copied there.
     boxes : array of float64, shape [B, 4]
         Left, top, right, bottom in pixels of each image, fractions permitted.
     size : (int, int)

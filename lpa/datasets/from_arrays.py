@@ -116,7 +116,7 @@ def open_arrays(
     """
     if len(images) != len(labels):
         raise InputError(f"{len(images)} images but {len(labels)} labels; give one label per image")
-    choose_splits([BARE_SPLIT], split, "the arrays")
+    choose_splits([BARE_SPLIT], split, "data in memory")
     return from_splits("arrays", {BARE_SPLIT: (images, list(labels))}, names, "memory")
 
 

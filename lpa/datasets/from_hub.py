@@ -58,12 +58,13 @@ def _reachable() -> bool:
     if constants.HF_HUB_OFFLINE:
         return False
     try:
-        get_session().head(constants.ENDPOINT, timeout=PATIENCE)
+        status = get_session().head(constants.ENDPOINT, timeout=PATIENCE).status_code
     except Exception:
         # requests' and httpx's errors have no ancestor in common, and which of the two it is
         # depends on the version; none of them is anything but "no answer".
         return False
-    return True
+    # A proxy that lets nobody through answers in the hub's place.
+    return status < 500 and status not in (403, 407)
 
 
 def _open_online(name: str, configuration: str | None, split: str | None) -> Source:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import Generic, Protocol, TypeVar
 
 __all__ = ["Worker", "run_units"]
@@ -30,7 +30,7 @@ class Worker(Protocol[U_contra, R_co]):
 
 def run_units(
     units: Sequence[U], workers: Sequence[Worker[U, R]], stop: threading.Event
-) -> Iterator[R]:
+) -> Generator[R, None, None]:
     """Yield the summaries of units as they are done.
 
     Parameters

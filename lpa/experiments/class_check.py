@@ -17,6 +17,9 @@ __all__ = ["Relabelling", "best_relabelling", "suggested_file"]
 GAIN = 0.20
 """A relabelling that gains more accuracy than this stops the run."""
 
+DEVIATIONS = 3.0
+"""And only a gain that a few images do not make by chance (our choice: one check in a thousand)."""
+
 FEWEST_CLASSES = 3
 """With fewer classes than this, a good relabelling says little."""
 
@@ -31,6 +34,9 @@ class Relabelling:
         As matched, in [0, 1].
     relabelled : float
         With the relabelling, scored on images that did not choose it.
+    deviations : float
+        The gain in its standard deviations under no gain (McNemar: images that only the
+        relabelling gets right against those that only the matching gets right).
     mapping : dict of int to int
         Predicted class -> class that it most often stands for, for the classes seen.
     images : int
@@ -39,13 +45,14 @@ class Relabelling:
 
     accuracy: float
     relabelled: float
+    deviations: float
     mapping: dict[int, int]
     images: int
 
     @property
     def suspicious(self) -> bool:
         """Whether the classes are probably matched wrongly."""
-        return self.relabelled - self.accuracy > GAIN
+        return self.relabelled - self.accuracy > GAIN and self.deviations > DEVIATIONS
 
 
 def best_relabelling(
@@ -72,17 +79,25 @@ def best_relabelling(
     if len(np.unique(labels[usable])) < FEWEST_CLASSES:
         return None
     labels, predictions, turn = labels[usable], predictions[usable], turn[usable]
-    right = 0
+    moved = np.empty_like(labels)
     for half in (0, 1):
         mapping = _assign(labels[turn == half], predictions[turn == half])
-        moved = np.array([mapping.get(int(p), int(p)) for p in predictions[turn != half]])
-        right += int((moved == labels[turn != half]).sum())
+        moved[turn != half] = _moved(predictions[turn != half], mapping)
+    before, after = labels == predictions, labels == moved
+    won, lost = int((after & ~before).sum()), int((before & ~after).sum())
     return Relabelling(
-        float((labels == predictions).mean()),
-        right / len(labels),
+        float(before.mean()),
+        float(after.mean()),
+        (won - lost) / max(won + lost, 1) ** 0.5,
         _assign(labels, predictions),
         len(labels),
     )
+
+
+def _moved(predictions: npt.NDArray[np.int64], mapping: dict[int, int]) -> npt.NDArray[np.int64]:
+    """Return the predictions relabelled; those that the mapping does not speak of stay."""
+    values, inverse = np.unique(predictions, return_inverse=True)
+    return np.array([mapping.get(int(v), int(v)) for v in values], dtype=np.int64)[inverse]
 
 
 def _turn_within_class(labels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -105,7 +120,12 @@ def _assign(labels: npt.NDArray[np.int64], predictions: npt.NDArray[np.int64]) -
     return {int(rows[r]): int(columns[c]) for r, c in chosen if confusions[r, c]}
 
 
-def suggested_file(mapping: dict[int, int], outputs: Sequence[int], classes: Classes) -> str:
+def suggested_file(
+    mapping: dict[int, int],
+    outputs: Sequence[int],
+    classes: Classes,
+    output_names: Sequence[str],
+) -> str:
     """Write the classes file that the relabelling suggests: JSON, name -> output index.
 
     Parameters
@@ -116,12 +136,14 @@ def suggested_file(mapping: dict[int, int], outputs: Sequence[int], classes: Cla
         Run's class of each output as it was matched; -1 outside.
     classes : Classes
         The run's classes.
+    output_names : sequence of str
+        The outputs' own names, which those outside the run's classes keep.
 
     Returns
     -------
     str
-        JSON. A class that the relabelling does not speak of keeps its output where that is still
-        free, else gets the first free one.
+        JSON that names every output. A class that the relabelling does not speak of keeps its
+        output where that is still free, else gets the first free one.
     """
     of_class = {cls: output for output, cls in enumerate(outputs) if cls >= 0}
     chosen = {target: of_class[predicted] for predicted, target in mapping.items()}
@@ -136,4 +158,5 @@ def suggested_file(mapping: dict[int, int], outputs: Sequence[int], classes: Cla
         if cls not in chosen:
             chosen[cls] = next(free)
     names = {classes.names[cls]: output for cls, output in sorted(chosen.items())}
+    names |= {output_names[output]: output for output, cls in enumerate(outputs) if cls < 0}
     return json.dumps(names, indent=1, ensure_ascii=False)

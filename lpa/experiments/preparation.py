@@ -30,7 +30,8 @@ from lpa.outcomes import (
     Samples,
     Store,
     StoredUnits,
-    create_or_check,
+    check_folder,
+    check_record,
     read_objects,
     read_record,
 )
@@ -83,9 +84,11 @@ def prepare(
     source = open_data(DEFAULT_DATA if data is None else data, split)
     if data is None:
         say(
-            f"data: the embedded sample, {len(source)} ImageNet photographs (give yours with --data)"
+            f"data: the embedded sample, {len(source)} ImageNet photographs "
+            "(give yours with --data)"
         )
-    draws = draws or (SAMPLE_DRAWS if source.name == DEFAULT_DATA else 1)
+    if draws is None:
+        draws = SAMPLE_DRAWS if source.name == DEFAULT_DATA else 1
     plan = ScanPlan(
         models=tuple(_written(spec.name, spec.text) for spec in asked),
         axes=tuple(_planned(spec, modules[spec.name], draws) for spec in specs),
@@ -99,9 +102,10 @@ def prepare(
         restrict_classes=restrict_classes,
         shard=shard,
         batch_size=batch_size,
-        workers=workers or min(8, os.cpu_count() or 1),
+        workers=min(8, os.cpu_count() or 1) if workers is None else workers,
     )
     store = Store(default_out(plan) if out is None else out)
+    check_folder(store)
     present = read_record(store) if store.exists("run.json") else None
     overrides = PreprocessingOverrides(
         img_size=img_size,
@@ -120,7 +124,7 @@ def prepare(
     label_of = data_labels(source.classes, run, loaded[0].name)
     samples = _samples(source, plan, label_of, store, progress)
     _say_classes(say, samples, run, source)
-    record = create_or_check(
+    record = check_record(
         store,
         RunRecord(
             kind="scan",
@@ -135,7 +139,6 @@ def prepare(
             shard_size=shard_size_of(devices),
             reference={"root": source.root, "published": source.published},
         ),
-        samples,
     )
     here = np.unique(samples.label)
     measured_models = [measured(model, run, here, restrict_classes) for model in loaded]
@@ -155,7 +158,9 @@ def prepare(
         progress=progress,
         images=images,
     )
-    task.units = task.missing(_stored(store, repair, say))
+    stored = StoredUnits(store)
+    task.damaged = _damaged(stored, repair)
+    task.units = task.missing(stored.present(without=task.damaged))
     return task
 
 
@@ -182,6 +187,11 @@ def _planned(spec: AugmentationSpec, module: Augmentation, draws: int) -> Planne
 def _precision(plan: ScanPlan, present: RunRecord | None, devices: list[torch.device]) -> str:
     """Resolve ``auto``; a run that exists keeps its own."""
     if plan.precision == "auto" and present is not None:
+        if present.precision == "fp16" and devices[0].type == "cpu":
+            raise InputError(
+                "the run has precision fp16, which is not for a CPU; expected a GPU: go on with "
+                "--device cuda, or begin another run with --out DIR"
+            )
         return present.precision
     return precision_of(plan.precision, devices)
 
@@ -228,34 +238,40 @@ def _say_classes(
 
 
 def _check_same_models(store: Store, models: Iterable[MeasuredModel]) -> None:
-    """Refuse a model that has the name of another one in the run."""
+    """Refuse a model that has the name of another one in the run, or is one of another name."""
     known = {
         name: facts["id"]
         for plan in read_objects(store, "plans")
         for name, facts in plan.get("models", {}).items()
     }
     for model in models:
-        if known.get(model.name, model.id) != model.id:
+        if known.setdefault(model.name, model.id) != model.id:
             raise InputError(
                 f"model {model.name!r} is in {store} with other weights, preprocessing or "
                 f"classes; expected the same: give it another name (new={model.name}) or another "
                 "--out DIR"
             )
+        # Their outcomes would be the same cells, which have one name.
+        same = [name for name, key in known.items() if key == model.id and name != model.name]
+        if same:
+            raise InputError(
+                f"model {model.name!r} has the weights, preprocessing and classes of {same[0]!r}; "
+                f"expected different models in one run: leave {model.name!r} out, or give another "
+                "--out DIR"
+            )
 
 
-def _stored(store: Store, repair: bool, say: Callable[[str], None]) -> dict[int, set[str]]:
-    """Return what is stored; damaged units are refused, or removed to be computed again."""
-    stored = StoredUnits(store)
-    damaged = stored.damaged
-    if damaged and not repair:
+def _damaged(stored: StoredUnits, repair: bool) -> list[str]:
+    """Return the damaged units, which are refused unless they are to be computed again."""
+    if repair:
+        # Every page is read, since damage inside of a file does not show in what it says of itself.
+        return sorted({*stored.damaged, *stored.damaged_inside()})
+    if stored.damaged:
         raise InputError(
-            f"{store}/{damaged[0]} is damaged ({len(damaged)} in all): run the same command with "
-            "--repair to compute it again"
+            f"{stored.store}/{stored.damaged[0]} is damaged ({len(stored.damaged)} in all): run "
+            "the same command with --repair to compute it again"
         )
-    for name in damaged:
-        say(f"removing the damaged {name}; it is computed again")
-        store.delete(name)
-    return stored.present()
+    return []
 
 
 def default_out(plan: ScanPlan) -> Path:

@@ -95,13 +95,13 @@ def scan(
         For input that cannot be used, and when work failed or was stopped; what is finished is
         stored.
     """
-    task = prepare(**asked)
     stop = stop or threading.Event()
     timer = threading.Timer(max_time, stop.set) if max_time is not None else None
     if timer is not None:
         timer.daemon = True
         timer.start()
     try:
+        task = prepare(**asked)
         summaries = task.run(stop)
     finally:
         if timer is not None:

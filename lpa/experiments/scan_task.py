@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import datetime
 import platform
 import re
 import shlex
+import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -28,7 +30,16 @@ from lpa.experiments.progress import Progress, duration
 from lpa.forward import DeviceModel, MeasuredModel
 from lpa.measurement import Measurement, Summary
 from lpa.models.loaded import LoadedModel
-from lpa.outcomes import Cell, RunRecord, Samples, Store, WorkUnit, cell_id, put_plan
+from lpa.outcomes import (
+    Cell,
+    RunRecord,
+    Samples,
+    Store,
+    WorkUnit,
+    cell_id,
+    create_or_check,
+    put_plan,
+)
 from lpa.plans import PlannedAxis, ScanPlan
 from lpa.streams import ShardReader
 
@@ -92,6 +103,12 @@ class ScanTask:
         Where to compute.
     units : list of WorkUnit
         What is missing.
+    damaged : list of str
+        Stored units that are computed again: removed when the task runs.
+    progress : bool
+        Whether to say on standard error what is done.
+    images : bool
+        Whether to store small pictures for the report.
     """
 
     plan: ScanPlan
@@ -104,6 +121,7 @@ class ScanTask:
     augmentations: dict[str, Augmentation]
     devices: list[torch.device]
     units: list[WorkUnit] = field(default_factory=list)
+    damaged: list[str] = field(default_factory=list)
     progress: bool = True
     images: bool = True
 
@@ -203,16 +221,41 @@ class ScanTask:
         """
         stop = stop or threading.Event()
         summaries: list[Summary] = []
-        put_plan(self.store, self._plan_record())
+        self._begin()
         reader = ShardReader(self.source, self.samples, self.record.shard_size, self.plan.workers)
         with reader, Progress(self.passes(), "images", "scan", self.progress) as progress:
             workers = [self._worker(device, reader, stop, progress) for device in self.devices]
-            for summary in run_units(self.units, workers, stop):
-                summaries.append(summary)
-                for model, reason in summary.failures:
-                    progress.note(f"failed: {model} in unit {summary.shard}: {reason}")
+            checked = 0
+            # Closed by name, so that workers end before the reader does when a check stops the run.
+            with contextlib.closing(run_units(self.units, workers, stop)) as results:
+                for summary in results:
+                    summaries.append(summary)
+                    for model, reason in summary.failures:
+                        progress.note(f"failed: {model} in unit {summary.shard}: {reason}")
+                    # Now and then: each time, the cost of all checks would grow with the square.
+                    if len(summaries) >= 1.5 * checked:
+                        checked = len(summaries)
+                        self._check_classes(summaries)
+            if checked < len(summaries):
                 self._check_classes(summaries)
         return summaries
+
+    def _begin(self) -> None:
+        """Write what the run is and what is asked of it; nothing was written before."""
+        record = create_or_check(self.store, self.record, self.samples)
+        if (record.shard_size, record.classes.names) != (
+            self.record.shard_size,
+            self.record.classes.names,
+        ):
+            raise InputError(
+                f"another run was begun in {self.store} in the meantime; expected one with the "
+                "same classes and shards: run the same command again"
+            )
+        for name in self.damaged:
+            if self.progress:
+                print(f"removing the damaged {name}; it is computed again", file=sys.stderr)
+            self.store.delete(name)
+        put_plan(self.store, self._plan_record())
 
     def _worker(
         self,
@@ -245,6 +288,9 @@ class ScanTask:
     def _check_classes(self, summaries: Sequence[Summary]) -> None:
         """Stop when the best relabelling of the confusions at the identity gains much."""
         for model in self.models:
+            # A mean of models is matched rightly where its members are.
+            if model.members:
+                continue
             seen = [s.identity[model.name] for s in summaries if model.name in s.identity]
             if not seen:
                 continue
@@ -253,7 +299,8 @@ class ScanTask:
             best = best_relabelling(labels, predictions)
             if best is None or not best.suspicious:
                 continue
-            text = suggested_file(best.mapping, model.outputs.tolist(), self.record.classes)
+            names = next(m.classes.names for m in self.loaded if m.name == model.name)
+            text = suggested_file(best.mapping, model.outputs.tolist(), self.record.classes, names)
             name = f"suggested-classes-{re.sub(r'[^A-Za-z0-9._-]+', '-', model.name)}.json"
             self.store.put(name, text.encode())
             raise InputError(

@@ -123,7 +123,7 @@ def _read_torch(path: Path) -> Any:
         with torch.serialization.safe_globals(_harmless_types()):
             return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        blocked = re.search(r"GLOBAL ([\w.]+)", str(error))
+        blocked = re.search(r"(?:GLOBAL |class ')([\w.]+)", str(error))
         if blocked is None:
             raise _damaged(path, error) from error
         raise InputError(
@@ -147,7 +147,8 @@ def _harmless_types() -> list[Any]:
     scalar, rebuild = multiarray.scalar, multiarray._reconstruct
     dtypes = [getattr(np.dtypes, name) for name in np.dtypes.__all__ if name.endswith("DType")]
     listed: list[Any] = [
-        *(argparse.Namespace, collections.OrderedDict, collections.defaultdict, set, dict, list),
+        *(argparse.Namespace, collections.OrderedDict, set, dict, list),
+        *(tuple, int, float, bool, str, complex, bytearray),
         *(pathlib.PurePath, pathlib.PosixPath, pathlib.PurePosixPath, pathlib.PureWindowsPath),
         *(np.dtype, np.ndarray, scalar, rebuild, *dtypes),
         # numpy 1 wrote these under another module name

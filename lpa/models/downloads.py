@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from lpa.errors import InputError
 
-__all__ = ["downloading"]
+__all__ = ["downloading", "from_network"]
 
 _TIMEOUT_SECONDS = 15.0
 _NETWORK_MODULES = {"huggingface_hub", "httpx", "httpx2", "httpcore", "httpcore2", "requests"}
@@ -45,7 +45,7 @@ def downloading(name: str, weights: str, architecture: str, *, hub: bool = False
         try:
             yield
         except Exception as error:
-            if not _from_network(error):
+            if not from_network(error):
                 raise
             reason = (str(error).strip().splitlines() or [""])[0].split(". ")[0].rstrip(".")
             raise InputError(
@@ -56,7 +56,7 @@ def downloading(name: str, weights: str, architecture: str, *, hub: bool = False
             ) from error
 
 
-def _from_network(error: BaseException) -> bool:
+def from_network(error: BaseException) -> bool:
     """Tell whether a library failed to get a file, rather than to read it."""
     if isinstance(error, OSError):
         return True

@@ -13,7 +13,7 @@ import torch
 
 from lpa.classes import Classes
 from lpa.errors import InputError, unknown
-from lpa.models.downloads import downloading
+from lpa.models.downloads import downloading, from_network
 from lpa.models.loaded import LoadedModel, Request, finish
 from lpa.models.outputs import ordered_names, output_classes
 from lpa.models.preprocessing import Preprocessing, PreprocessingOverrides
@@ -151,8 +151,8 @@ def _check_registered(request: Request) -> None:
 def _create(target: str, img_size: int | tuple[int, int] | None, name: str) -> torch.nn.Module:
     try:
         return build(target, pretrained=True, img_size=img_size)
-    except (RuntimeError, ValueError, KeyError) as error:
-        if "invalid hash value" in str(error):
+    except Exception as error:
+        if from_network(error):
             raise
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
         raise InputError(

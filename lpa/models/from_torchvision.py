@@ -73,7 +73,8 @@ def find_weights(target: str) -> tuple[str, Any, str]:
     by_name = {weights_of(name).__name__: name for name in architectures()}
     architecture = by_name.get(head, head)
     if architecture in architectures():
-        raise unknown(f"weights of torchvision's {architecture}", member, weights_of(architecture))
+        known = weights_of(architecture).__members__
+        raise unknown(f"weights of torchvision's {architecture}", member, known)
     raise unknown(
         "torchvision model", target, architectures(), "lpa models '*resnet*' lists what matches"
     )

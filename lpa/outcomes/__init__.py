@@ -18,6 +18,8 @@ from lpa.outcomes.cells import Cell, WorkUnit, cell_id, content_hash
 from lpa.outcomes.reading import Coverage, Outcomes, StoredUnits
 from lpa.outcomes.record import (
     RunRecord,
+    check_folder,
+    check_record,
     create_or_check,
     put_failure,
     put_plan,
@@ -40,6 +42,8 @@ __all__ = [
     "Unit",
     "WorkUnit",
     "cell_id",
+    "check_folder",
+    "check_record",
     "content_hash",
     "create_or_check",
     "put_failure",

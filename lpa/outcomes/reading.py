@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -37,6 +37,7 @@ class StoredUnits:
     """
 
     def __init__(self, store: Store) -> None:
+        self.store = store
         self.units: list[Unit] = []
         self.damaged: list[str] = []
         names = store.list("units")
@@ -47,12 +48,28 @@ class StoredUnits:
                 else:
                     self.units.append(unit)
 
-    def present(self) -> dict[int, set[str]]:
-        """Return, for every shard, the ids of the cells that are stored."""
+    def present(self, without: Collection[str] = ()) -> dict[int, set[str]]:
+        """Return, for every shard, the ids of the cells that its units hold, but for some units."""
         cells: dict[int, set[str]] = {}
         for unit in self.units:
-            cells.setdefault(unit.shard, set()).update(cell.id for cell in unit.cells)
+            if unit.name not in without:
+                cells.setdefault(unit.shard, set()).update(cell.id for cell in unit.cells)
         return cells
+
+    def damaged_inside(self) -> list[str]:
+        """Read every page of every unit, and return the names of those that are damaged."""
+
+        def is_damaged(unit: Unit) -> bool:
+            try:
+                for column in COLUMNS:
+                    read_column(self.store, unit, column)
+            except InputError:
+                return True
+            return False
+
+        with ThreadPoolExecutor(8) as pool:
+            found = zip(self.units, pool.map(is_damaged, self.units), strict=True)
+            return [unit.name for unit, damaged in found if damaged]
 
 
 def _header(store: Store, name: str) -> Unit | None:

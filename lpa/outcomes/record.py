@@ -13,7 +13,16 @@ from lpa.outcomes.cells import content_hash
 from lpa.outcomes.samples import Samples
 from lpa.outcomes.store import Store
 
-__all__ = ["RunRecord", "create_or_check", "put_failure", "put_plan", "read_objects", "read_record"]
+__all__ = [
+    "RunRecord",
+    "check_folder",
+    "check_record",
+    "create_or_check",
+    "put_failure",
+    "put_plan",
+    "read_objects",
+    "read_record",
+]
 
 FORMAT = 1
 """Version of the run folder's layout."""
@@ -124,17 +133,52 @@ def create_or_check(store: Store, record: RunRecord, samples: Samples) -> RunRec
         For a directory with other files in it, and for a run of other data, split, selection,
         seed or precision: the field and both values.
     """
+    checked = check_record(store, record)
     if not store.exists("run.json"):
-        strangers = [] if not store.root.is_dir() else sorted(p.name for p in store.root.iterdir())
-        strangers = [name for name in strangers if name not in ("samples.parquet",)]
-        if strangers:
-            raise InputError(
-                f"{store} holds other files ({strangers[0]}) and no run; expected an empty or "
-                "new directory, or a run: give another with --out DIR"
-            )
         # The record comes last: where it stands, the samples stand too.
         store.put("samples.parquet", samples.to_parquet_bytes())
         store.put("run.json", record.to_bytes())
+    return checked
+
+
+def check_folder(store: Store) -> None:
+    """Check that a run can be begun, or is, in the folder; nothing is written.
+
+    Raises
+    ------
+    InputError
+        For a directory with other files in it.
+    """
+    if store.exists("run.json") or not store.root.is_dir():
+        return
+    # A kill while a run was begun leaves its samples or a temporary file.
+    strangers = sorted(
+        path.name
+        for path in store.root.iterdir()
+        if path.name != "samples.parquet" and not path.name.startswith(".put-")
+    )
+    if strangers:
+        raise InputError(
+            f"{store} holds other files ({strangers[0]}) and no run; expected an empty or "
+            "new directory, or a run: give another with --out DIR"
+        )
+
+
+def check_record(store: Store, record: RunRecord) -> RunRecord:
+    """Check that the run in the folder, if there is one, is the same; nothing is written.
+
+    Returns
+    -------
+    RunRecord
+        The run's own record, or the given one where there is no run yet.
+
+    Raises
+    ------
+    InputError
+        As :func:`create_or_check`.
+    """
+    check_folder(store)
+    if not store.exists("run.json"):
         return record
     present = read_record(store)
     for name in RunRecord.DEFINING:

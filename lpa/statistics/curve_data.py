@@ -1,4 +1,4 @@
-"""The outcomes of one curve: one model on one axis, complete cases, replicates averaged."""
+"""The outcomes of one curve: one model on one axis, its replicates together."""
 
 from __future__ import annotations
 
@@ -62,8 +62,7 @@ class CurveData:
 def curve_data(outcomes: Outcomes, split: str | None = None) -> Iterator[CurveData]:
     """Yield the curves of a run, in the order of its cells, each split by itself.
 
-    Complete cases: of an import, in which a prediction may be missing, only the images with a
-    prediction in every cell of the model and axis are used.
+    Complete cases hold by themselves: a readable cell has a prediction for every sample.
 
     Parameters
     ----------
@@ -94,14 +93,11 @@ def curve_data(outcomes: Outcomes, split: str | None = None) -> Iterator[CurveDa
     bounds = [0, *(i for i in range(1, len(names)) if names[i] != names[i - 1]), len(names)]
     for first, last in itertools.pairwise(bounds):
         rows = prediction[first:last]
-        complete = labels >= 0
-        if np.issubdtype(rows.dtype, np.floating):
-            complete = complete & ~np.isnan(rows).any(axis=0)
         here = value[first:last]
         changed = (here[1:] != here[:-1]) & ~(np.isnan(here[1:]) & np.isnan(here[:-1]))
         starts = np.append(0, np.flatnonzero(changed) + 1)
         for name in present if split is None else [split]:
-            kept = complete & (splits == name)
+            kept = splits == name
             correct = rows == labels if kept.all() else rows[:, kept] == labels[kept]
             yield CurveData(*names[first], name, here[starts], starts, correct, labels[kept])
 
