@@ -17,4 +17,5 @@ def command(pattern: str, form: str) -> None:
     """
     import lpa
 
-    echo_listing("model", lpa.list_models(pattern), "*", form)
+    rows = lpa.list_models(pattern)
+    echo_listing("model", rows, "*" if rows else pattern, form)

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from lpa.outcomes import Outcomes
     from lpa.outcomes.overview import overview
     from lpa.plans import parse_duration, parse_shard
-    from lpa.report import write_report
     from lpa.runs import Run
     from lpa.runs import open_run as open
 
@@ -39,7 +38,6 @@ __all__ = [
     "parse_duration",
     "parse_shard",
     "scan",
-    "write_report",
 ]
 
 _HOMES = {
@@ -57,7 +55,6 @@ _HOMES = {
     "parse_duration": "lpa.plans:parse_duration",
     "parse_shard": "lpa.plans:parse_shard",
     "scan": "lpa.experiments.scan:scan",
-    "write_report": "lpa.report:write_report",
 }
 
 

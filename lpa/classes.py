@@ -66,10 +66,11 @@ class Classes:
     def find(self, wanted: Sequence[str], *, by_index: bool = True) -> npt.NDArray[np.int64]:
         """Find names among these classes.
 
-        Tried in this order for each name: the exact name; name or label with case, underscores
-        and hyphens folded; an alias folded likewise (each only where it fits one class). Where
-        none of the names was found and all are whole numbers below the number of classes, they
-        are indices (ImageNetV2 names its folders "0" to "999").
+        Tried in this order for each name: the exact name; the exact label ("Cardigan" is a dog and
+        "cardigan" a garment); name or label with case, underscores and hyphens folded; an alias
+        folded likewise (each only where it fits one class). Where none of the names was found and
+        all are whole numbers below the number of classes, they are indices (ImageNetV2 names its
+        folders "0" to "999").
 
         Parameters
         ----------
@@ -83,7 +84,9 @@ class Classes:
         array of int64, shape [len(wanted)]
             Index of the class, or -1 where there is none.
         """
-        exact = {name: index for index, name in enumerate(self.names)}
+        times = Counter(self.labels)
+        exact = {each: i for i, each in enumerate(self.labels) if times[each] == 1}
+        exact |= {name: index for index, name in enumerate(self.names)}
         titles: dict[str, set[int]] = {}
         aliases: dict[str, set[int]] = {}
         for index, (name, label) in enumerate(zip(self.names, self.labels, strict=True)):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -26,6 +26,9 @@ from lpa.outcomes import Samples
 from lpa.views import View
 
 __all__ = ["Batches", "Shard", "ShardReader"]
+
+Pixels = npt.NDArray[np.uint8]
+_Loaded = tuple[Image.Image, list[Pixels]]
 
 
 class Readable(Protocol):
@@ -47,6 +50,8 @@ class Shard:
         The samples that could be decoded, in the order of :attr:`images`.
     images : list of PIL.Image.Image
         RGB, original size.
+    views : dict of View to array
+        Views at the identity that were made ahead: uint8 [images, height, width, 3].
     skips : dict of int to str
         Sample -> reason why its bytes cannot be decoded.
     """
@@ -55,6 +60,7 @@ class Shard:
     samples: Samples
     images: list[Image.Image]
     skips: dict[int, str]
+    views: dict[View, Pixels] = field(default_factory=dict)
 
 
 class ShardReader:
@@ -70,14 +76,24 @@ class ShardReader:
         Consecutive samples per shard.
     workers : int
         Threads; decoding releases the interpreter lock.
+    views : sequence of View
+        Views of the models, made in the same threads, so that no GPU waits for them.
     """
 
-    def __init__(self, source: Readable, samples: Samples, shard_size: int, workers: int) -> None:
+    def __init__(
+        self,
+        source: Readable,
+        samples: Samples,
+        shard_size: int,
+        workers: int,
+        views: Sequence[View] = (),
+    ) -> None:
         self.source = source
         self.samples = samples
         self.shard_size = shard_size
+        self.views = tuple(dict.fromkeys(views))
         self.pool = ThreadPoolExecutor(workers, thread_name_prefix="decode")
-        self._ahead: dict[int, list[Future[Image.Image | Undecodable]]] = {}
+        self._ahead: dict[int, list[Future[_Loaded | Undecodable]]] = {}
 
     def __enter__(self) -> ShardReader:
         """Return the reader."""
@@ -112,6 +128,7 @@ class ShardReader:
         self.prefetch(number)
         futures = self._ahead.pop(number)
         images: list[Image.Image] = []
+        rendered: list[list[Pixels]] = []
         kept: list[int] = []
         skips: dict[int, str] = {}
         for position, future in zip(self.positions(number), futures, strict=True):
@@ -119,11 +136,18 @@ class ShardReader:
             if isinstance(loaded, Undecodable):
                 skips[int(self.samples.sample[position])] = str(loaded)
             else:
-                images.append(loaded)
+                images.append(loaded[0])
+                rendered.append(loaded[1])
                 kept.append(position)
-        return Shard(number, self.samples.take(np.array(kept, dtype=np.int64)), images, skips)
+        views = {
+            view: np.stack([pixels[index] for pixels in rendered])
+            for index, view in enumerate(self.views)
+            if images
+        }
+        taken = self.samples.take(np.array(kept, dtype=np.int64))
+        return Shard(number, taken, images, skips, views)
 
-    def _load(self, position: int) -> Image.Image | Undecodable:
+    def _load(self, position: int) -> _Loaded | Undecodable:
         raw = self.source.read(int(self.samples.sample[position]))
         if sample_key(raw) != int(self.samples.key[position]):
             raise InputError(
@@ -131,9 +155,10 @@ class ShardReader:
                 "same bytes: restore the file, or start a new run with --out DIR"
             )
         try:
-            return decode(raw)
+            image = decode(raw)
         except Undecodable as reason:
             return reason
+        return image, [view.render(image) for view in self.views]
 
 
 class Batches:
@@ -171,9 +196,10 @@ class Batches:
         The pixels are those of the model's own evaluation transform, bit for bit.
         """
         if view not in self._views:
-            images = self.shard.images
-            rendered = list((self.pool.map if self.pool else map)(view.render, images))
-            pixels = torch.from_numpy(np.stack(rendered)).to(self.device, non_blocking=True)
+            rendered = self.shard.views.get(view)
+            if rendered is None:
+                rendered = np.stack([view.render(image) for image in self.shard.images])
+            pixels = torch.from_numpy(rendered).to(self.device, non_blocking=True)
             self._views[view] = pixels.permute(0, 3, 1, 2)
         return self._views[view]
 

@@ -202,8 +202,9 @@ class TestClassNames:
     def test_indices_with_gaps_are_told(self, images: Any, tmp_path: Path) -> None:
         (tmp_path / "names").write_text('{"ape": 0, "bee": 2}')
         assert message(images, classes_file=tmp_path / "names") == (
-            f"classes file '{tmp_path / 'names'}': indices are not 0 to 1, each once; expected "
-            "JSON name -> index"
+            f"classes file '{tmp_path / 'names'}' does not name each output once (the indices are "
+            "not 0 to 1, each once); expected a JSON list of names, or name -> index with the "
+            "indices 0, 1, 2, ..."
         )
 
     def test_a_file_that_is_not_there_is_told(self, images: Any, tmp_path: Path) -> None:

@@ -196,6 +196,15 @@ def test_a_backbone_without_a_head_is_refused(tmp_path: Path) -> None:
     )
 
 
+def test_an_architecture_that_only_gives_features_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        load(f"timm:mobilenetv5_300m_enc@{saved(tmp_path, {'a': torch.ones(1)})}")
+    assert str(caught.value) == (
+        "architecture 'mobilenetv5_300m_enc' has no classification head, only features; expected "
+        "one that classifies (lpa models '*in1k*' lists some)"
+    )
+
+
 def test_a_checkpoint_of_another_architecture_is_refused(tmp_path: Path) -> None:
     state = torchvision.models.squeezenet1_1().state_dict()
     with pytest.raises(InputError, match=r"does not fit resnet18: of 122 tensors 102 missing"):

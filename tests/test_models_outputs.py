@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from lpa.class_files import ordered_names, read_classes_file
 from lpa.classes import Classes, imagenet
 from lpa.errors import InputError
-from lpa.models.outputs import named, ordered_names, output_classes, read_classes_file
+from lpa.models.outputs import named, output_classes
 
 
 def test_the_users_file_comes_before_the_models_own_names(tmp_path: Path) -> None:

@@ -101,9 +101,7 @@ def test_splits_are_kept_apart_and_one_can_be_chosen(tmp_path: Path) -> None:
     assert chosen.equals(expected)
     with pytest.raises(InputError) as caught:
         class_accuracy(outcomes, split="test")
-    assert str(caught.value) == (
-        f"split 'test' is not in {tmp_path / 'run'}; it has train, val"
-    )
+    assert str(caught.value) == (f"split 'test' is not in {tmp_path / 'run'}; it has train, val")
 
 
 def test_sweeps_have_both_levels_side_by_side(tmp_path: Path) -> None:
@@ -137,9 +135,7 @@ def test_the_level_of_runs_is_refused_where_nothing_was_trained(outcomes: Outcom
 
 
 def test_memory_is_far_below_that_of_the_long_table(tmp_path: Path) -> None:
-    folder = write_run(
-        tmp_path / "run", per_class=250, draws=4, pictures=False, shard_size=1000
-    )
+    folder = write_run(tmp_path / "run", per_class=250, draws=4, pictures=False, shard_size=1000)
     outcomes = Outcomes(folder)
     cells = len(outcomes.cells)
     tracemalloc.start()

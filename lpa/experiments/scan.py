@@ -5,6 +5,7 @@ Check and prepare, compute what is missing, read it back.
 
 from __future__ import annotations
 
+import inspect
 import sys
 import threading
 from collections.abc import Sequence
@@ -112,6 +113,13 @@ def scan(
         for line in _published(task, run):
             print(line, file=sys.stderr, flush=True)
     return run
+
+
+# The parameters of the preparation are the scan's own: help() shows them.
+_OWN = [p for p in inspect.signature(scan).parameters.values() if p.name != "asked"]
+scan.__signature__ = inspect.signature(prepare).replace(  # type: ignore[attr-defined]
+    parameters=[*inspect.signature(prepare).parameters.values(), *_OWN], return_annotation=Run
+)
 
 
 def estimate(**asked: Any) -> Estimate:

@@ -222,7 +222,10 @@ class ScanTask:
         stop = stop or threading.Event()
         summaries: list[Summary] = []
         self._begin()
-        reader = ShardReader(self.source, self.samples, self.record.shard_size, self.plan.workers)
+        views = [model.view for model in self.models if model.view is not None]
+        reader = ShardReader(
+            self.source, self.samples, self.record.shard_size, self.plan.workers, views
+        )
         with reader, Progress(self.passes(), "images", "scan", self.progress) as progress:
             workers = [self._worker(device, reader, stop, progress) for device in self.devices]
             checked = 0

@@ -22,7 +22,7 @@ POPULAR: tuple[str, ...] = (
 )
 """Six architectures for ``popular``, all with torchvision's ``IMAGENET1K_V1`` weights.
 
-The paper (Section 3, Figures 5 and 6) takes "6 popular architectures" from "the official PyTorch
+The paper (Section 3.2, Figures 5 and 6) takes "6 popular architectures" from "the official PyTorch
 repository" and does not name them. This is our choice: the two convolutional networks it names
 elsewhere (ResNet-50, DenseNet-121), its ConvNeXt-Tiny, and one each of the efficient networks,
 hierarchical transformers and plain transformers it cites.

@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from lpa.class_files import ordered_names
 from lpa.errors import InputError
-from lpa.models.outputs import ordered_names
 
 __all__ = ["Checkpoint", "read_checkpoint"]
 

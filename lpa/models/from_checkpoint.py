@@ -155,12 +155,17 @@ def _fitted(
 ) -> tuple[torch.nn.Module, list[str]]:
     """Build the architecture with the file's number of outputs and load the file strictly."""
     shapes, head = _skeleton(build)
+    if not head:
+        raise InputError(
+            f"architecture {architecture!r} has no classification head, only features; expected "
+            "one that classifies (lpa models '*in1k*' lists some)"
+        )
     state, notes = _without_prefixes(checkpoint.state, shapes)
     found = next((name for name in head if name in state), None)
     if found is None and state.keys() & shapes.keys():
         raise InputError(
             f"checkpoint {path.name!r} has no head ({', '.join(head)} are missing); expected a "
-            f"classifier: a backbone alone cannot be scanned"
+            "classifier: a backbone alone cannot be scanned"
         )
     outputs = 1000
     if found is not None and state[found].ndim > head[found]:

@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from lpa.class_files import ordered_names, read_classes_file
 from lpa.classes import Classes
 from lpa.errors import InputError
-from lpa.models.outputs import ordered_names, read_classes_file
 from lpa.models.preprocessing import (
     Preprocessing,
     PreprocessingOverrides,

@@ -11,11 +11,12 @@ import timm
 import timm.data
 import torch
 
+from lpa.class_files import ordered_names
 from lpa.classes import Classes
 from lpa.errors import InputError, unknown
 from lpa.models.downloads import downloading, from_network
 from lpa.models.loaded import LoadedModel, Request, finish
-from lpa.models.outputs import ordered_names, output_classes
+from lpa.models.outputs import output_classes
 from lpa.models.preprocessing import Preprocessing, PreprocessingOverrides
 from lpa.models.transforms import read_preprocessing, verify
 

@@ -155,13 +155,13 @@ def read_header(store: Store, name: str) -> Unit:
         sound = digest == content_hash(header) and metadata.num_rows == len(cells) * len(samples)
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
         raise _damaged(store, name) from error
+    if not sound:
+        raise _damaged(store, name)
     if header.get("format") != FORMAT:
         raise InputError(
             f"{store}/{name} has format {header.get('format')!r}; this version of lpa reads "
             f"format {FORMAT}: use the version that wrote it"
         )
-    if not sound:
-        raise _damaged(store, name)
     skips = {int(sample): str(reason) for sample, reason in header["skips"].items()}
     return Unit(name, int(header["shard"]), cells, samples, skips, header["timings"])
 
@@ -182,7 +182,7 @@ def read_column(store: Store, unit: Unit, column: str) -> npt.NDArray[Any]:
             values = parquet.read(columns=[column], use_threads=False).column(0)
         flat: npt.NDArray[Any] = values.to_numpy()
         return flat.reshape(len(unit.cells), len(unit.samples))
-    except (OSError, pa.ArrowException, ValueError) as error:
+    except (OSError, pa.ArrowException, ValueError, IndexError) as error:
         raise _damaged(store, unit.name) from error
 
 

@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+from synthetic import made_up_samples, write_run
+
+from lpa.classes import Classes
+from lpa.errors import InputError
+from lpa.outcomes import (
+    RunRecord,
+    Store,
+    create_or_check,
+    put_failure,
+    put_plan,
+    read_objects,
+    read_record,
+)
+
+SAMPLES = made_up_samples(2, 3)
+RECORD = RunRecord(
+    kind="scan", data="there", split="val", per_class=None, limit=None,
+    fingerprint=SAMPLES.fingerprint, classes=Classes(("n0", "n1"), ("côté", "<b>")), seed=0,
+    precision="fp32", shard_size=64, reference={"published": True},
+)  # fmt: skip
+
+
+def test_a_record_survives_its_file(tmp_path: Path) -> None:
+    store = Store(tmp_path / "run")
+    assert create_or_check(store, RECORD, SAMPLES) == RECORD
+    assert read_record(store) == RECORD
+    assert create_or_check(store, RECORD, SAMPLES) == RECORD
+
+
+def test_classes_and_shard_size_of_the_run_hold(tmp_path: Path) -> None:
+    store = Store(tmp_path / "run")
+    create_or_check(store, RECORD, SAMPLES)
+    asked = dataclasses.replace(RECORD, shard_size=256, data="here")
+    assert create_or_check(store, asked, SAMPLES) == RECORD
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "shown"),
+    [
+        ("seed", 3, "seed 0, and 3"),
+        ("split", None, "split val, and (default)"),
+        ("per_class", 5, "per-class (default), and 5"),
+        ("limit", 5, "limit (default), and 5"),
+        ("precision", "fp16", "precision fp32, and fp16"),
+        ("kind", "sweep", "kind scan, and sweep"),
+    ],
+)
+def test_another_run_is_refused_with_the_field_and_both_values(
+    tmp_path: Path, field: str, value: object, shown: str
+) -> None:
+    store = Store(tmp_path / "run")
+    create_or_check(store, RECORD, SAMPLES)
+    with pytest.raises(InputError) as caught:
+        create_or_check(store, dataclasses.replace(RECORD, **{field: value}), SAMPLES)
+    assert str(caught.value) == (
+        f"{store} is a run with {shown} was asked for; models, augmentations, values and draws "
+        "extend a run, this does not: give another directory with --out DIR"
+    )
+
+
+def test_other_data_are_refused_by_their_fingerprint(tmp_path: Path) -> None:
+    store = Store(tmp_path / "run")
+    create_or_check(store, RECORD, SAMPLES)
+    other = made_up_samples(2, 4)
+    asked = dataclasses.replace(RECORD, fingerprint=other.fingerprint)
+    with pytest.raises(InputError) as caught:
+        create_or_check(store, asked, other)
+    assert f"run with data (fingerprint) {SAMPLES.fingerprint[:12]}..., and " in str(caught.value)
+
+
+def test_a_directory_with_other_files_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("")
+    with pytest.raises(InputError) as caught:
+        create_or_check(Store(tmp_path), RECORD, SAMPLES)
+    assert str(caught.value) == (
+        f"{tmp_path} holds other files (thesis.tex) and no run; expected an empty or new "
+        "directory, or a run: give another with --out DIR"
+    )
+    assert [file.name for file in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_a_folder_that_is_no_run_says_so(tmp_path: Path) -> None:
+    for folder in (tmp_path, tmp_path / "missing"):
+        with pytest.raises(InputError) as caught:
+            read_record(Store(folder))
+        assert str(caught.value) == (
+            f"{folder} is no run: there is no run.json in it; expected the folder that "
+            "`lpa scan` named at its end"
+        )
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 1}', "{}\xff", "null"])
+def test_a_record_that_cannot_be_read_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / "run.json").write_bytes(text.encode("latin-1"))
+    with pytest.raises(InputError) as caught:
+        read_record(Store(tmp_path))
+    assert str(tmp_path / "run.json") in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_record_of_a_later_format_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text('{"format": 9}')
+    with pytest.raises(InputError) as caught:
+        read_record(Store(tmp_path))
+    assert str(caught.value) == (
+        f"{tmp_path}/run.json has format 9; this version of lpa reads format 1: "
+        "use the version that wrote it"
+    )
+
+
+def test_the_same_request_is_one_plan_whenever_and_wherever_it_was_made(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    asked = {"command": "lpa scan", "created": "monday", "device": "cpu", "versions": {"lpa": "1"}}
+    first = put_plan(store, asked)
+    assert put_plan(store, {**asked, "created": "friday", "device": "cuda"}) == first
+    assert put_plan(store, {**asked, "command": "lpa scan --draws 2"}) != first
+    assert json.loads(store.get(first))["created"] == "monday"
+    assert len(read_objects(store, "plans")) == 2
+
+
+def test_a_failure_is_told_until_its_cells_are_there(tmp_path: Path) -> None:
+    from lpa.outcomes import Outcomes
+
+    folder = write_run(tmp_path / "run", pictures=False)
+    outcomes = Outcomes(folder)
+    store = Store(folder)
+    done = outcomes.coverage[0].cell.id
+    put_failure(store, 0, "first", "out of memory", [done])
+    assert Outcomes(folder).failures == []
+    put_failure(store, 0, "third", "weights could not be loaded", ["missing"])
+    assert [f["reason"] for f in Outcomes(folder).failures] == ["weights could not be loaded"]
+
+
+def test_a_damaged_plan_is_named(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.put("plans/x.json", b"{")
+    with pytest.raises(InputError) as caught:
+        read_objects(store, "plans")
+    assert (
+        str(caught.value) == f"{tmp_path}/plans/x.json is damaged: expected JSON; delete the file"
+    )

@@ -1,0 +1,275 @@
+from __future__ import annotations
+
+import base64
+import json
+import re
+import shutil
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from synthetic import CROP, CUTOUT, made_up_samples, write_run
+
+from lpa.errors import InputError
+from lpa.outcomes import Outcomes, Samples, Store, put_failure
+from lpa.report import omissions, write_report
+from lpa.report_curves import CurveTables, pack
+from lpa.report_pictures import PictureFiles, class_pictures, strips
+from lpa.statistics.accuracy import class_accuracy
+from lpa.statistics.aggregates import mean_accuracy
+
+HOSTILE = "<script>alert(1)</script>"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("runs") / "run"
+    return write_run(path, titles=(HOSTILE, "</script><b>", "=cmd()", "barn spider"),
+                     models=("first", "a<b"), data="<i>data</i>", skips={7: "<u>cut</u>"})  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def page(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = write_report(Outcomes(folder), tmp_path_factory.mktemp("pages") / "report.html")
+    return path.read_text(encoding="utf-8")
+
+
+class Elements(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+
+def embedded(page: str) -> dict[str, Any]:
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.S)
+    assert found
+    return json.loads(found[1])
+
+
+def unpacked(text: str) -> np.ndarray:
+    steps = np.frombuffer(base64.b64decode(text), dtype="<u2").astype(float)
+    return np.where(steps == 65535, np.nan, steps / 65534)
+
+
+def test_packed_numbers_come_back_within_half_a_step() -> None:
+    numbers = np.array([0.0, 1.0, 0.5, np.nan, 1 / 3])
+    np.testing.assert_allclose(unpacked(pack(numbers)), numbers, atol=0.5 / 65534)
+
+
+def test_the_page_holds_the_numbers_of_the_statistics(folder: Path, page: str) -> None:
+    data = embedded(page)
+    table = class_accuracy(Outcomes(folder))
+    assert len(data["curves"]) == 4
+    for curve in data["curves"]:
+        model, axis = data["models"][curve["model"]], data["axes"][curve["axis"]]["name"]
+        rows = table[(table["model"] == model) & (table["axis"] == axis)]
+        assert curve["values"] == list(rows["value"].unique())
+        np.testing.assert_allclose(unpacked(curve["accuracy"]), rows["accuracy"], atol=1e-5)
+        limits = np.concatenate([rows["low"], rows["high"]])
+        np.testing.assert_allclose(unpacked(curve["intervals"]), limits, atol=1e-5)
+    means = mean_accuracy(Outcomes(folder))
+    for curve in data["means"]:
+        model, axis = data["models"][curve["model"]], data["axes"][curve["axis"]]["name"]
+        rows = means[(means["model"] == model) & (means["axis"] == axis)
+                     & (means["aggregate"] == curve["aggregate"])]  # fmt: skip
+        for name in ("accuracy", "low", "high"):
+            np.testing.assert_allclose(curve[name], rows[name], atol=1e-6)
+
+
+def test_key_numbers_are_printed_with_their_intervals(folder: Path, page: str) -> None:
+    means = mean_accuracy(Outcomes(folder))
+    overall = means[(means["aggregate"] == "overall") & (means["value"].isin([0.08, 0.8]))]
+    for row in overall[overall["axis"].eq("crop") & overall["value"].eq(0.08)].itertuples():
+        assert f'<span class="number">{100 * row.accuracy:.1f}</span>' in page
+        assert f"{100 * row.low:.1f} to {100 * row.high:.1f}" in page
+
+
+def test_names_are_text_wherever_they_stand(page: str) -> None:
+    parser = Elements()
+    parser.feed(page)
+    tags = [tag for tag, _ in parser.tags]
+    assert tags.count("script") == 3
+    assert not {"u"} & set(tags)
+    text = "".join(parser.texts)
+    assert "<i>data</i>" in text and "<u>cut</u>" in text and "a<b" in text
+    titles = [entry["title"] for entry in embedded(page)["classes"]]
+    assert titles == [HOSTILE, "</script><b>", "=cmd()", "barn spider"]
+
+
+def test_the_page_refers_to_nothing_outside_itself(page: str) -> None:
+    parser = Elements()
+    parser.feed(page)
+    for tag, attributes in parser.tags:
+        for name in ("src", "href", "action", "data", "poster"):
+            assert (attributes.get(name) or "data:").startswith("data:"), (tag, attributes)
+    policy = next(a["content"] for t, a in parser.tags if a.get("http-equiv"))
+    assert policy is not None and policy.startswith("default-src 'none';") and "http" not in policy
+
+
+def test_verdicts_are_the_outcomes_of_that_draw(folder: Path, tmp_path: Path) -> None:
+    outcomes = Outcomes(folder)
+    found = strips(outcomes, PictureFiles(tmp_path / "p.html"), ["crop", "cutout"],
+                   ["first", "a<b"])  # fmt: skip
+    long = outcomes.table()
+    assert len(found) == 4
+    for strip in found:
+        assert len(strip["items"]) == 1 + 6 + 4
+        sample = outcomes.samples.sample[list(outcomes.samples.name).index(strip["name"])]
+        for item in strip["items"]:
+            axis = "crop" if item["axis"] in (0, None) else "cutout"
+            value = 1.0 if item["axis"] is None else item["value"]
+            rows = long[
+                (long["sample"] == sample) & (long["axis"] == axis)
+                & (long["value"] == value) & (long["replicate"] == item["replicate"])
+            ].set_index("model")  # fmt: skip
+            assert sorted(item["verdicts"]) == [
+                (0, rows.loc["first", "prediction"]), (1, rows.loc["a<b", "prediction"]),
+            ]  # fmt: skip
+
+
+def test_pictures_beyond_the_budget_lie_beside_the_page(folder: Path, tmp_path: Path) -> None:
+    files = PictureFiles(tmp_path / "page.html")
+    sources = class_pictures(Outcomes(folder), files, [2], budget=2500)
+    inside = [label for label, found in sources.items() if found[0].startswith("data:")]
+    assert inside and inside[0] == 2 and len(inside) < 4
+    for label, found in sources.items():
+        assert len(found) == 9
+        for source in found:
+            if label not in inside:
+                assert source.startswith("page_files/")
+                assert (tmp_path / source).read_bytes()[8:12] == b"WEBP"
+    (tmp_path / "page_files" / "mine.txt").write_text("")
+    PictureFiles(tmp_path / "page.html")
+    assert [file.name for file in (tmp_path / "page_files").iterdir()] == ["mine.txt"]
+
+
+def test_a_skipped_image_is_not_shown(folder: Path, tmp_path: Path) -> None:
+    sources = class_pictures(Outcomes(folder), PictureFiles(tmp_path / "p.html"), [])
+    assert len(sources[0]) == 8
+
+
+def test_the_same_run_gives_the_same_page_without_torch_and_from_another_place(
+    folder: Path, tmp_path: Path
+) -> None:
+    write_report(Outcomes(folder), tmp_path / "here.html")
+    shutil.copytree(folder, tmp_path / "copy")
+    code = (
+        "import sys\n"
+        "class Blocked:\n"
+        "    def find_spec(self, name, *rest):\n"
+        "        if name.split('.')[0] in ('torch', 'torchvision', 'timm', 'kornia', 'datasets'):\n"
+        "            raise AssertionError(name)\n"
+        "sys.meta_path.insert(0, Blocked())\n"
+        "from lpa.runs import open_run\n"
+        f"open_run({str(tmp_path / 'copy')!r}).report({str(tmp_path / 'there.html')!r})\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert (tmp_path / "there.html").read_bytes() == (tmp_path / "here.html").read_bytes()
+
+
+def test_one_photograph_a_class_is_said_and_has_no_intervals(tmp_path: Path) -> None:
+    outcomes = Outcomes(write_run(tmp_path / "run", per_class=1))
+    assert omissions(outcomes) == [
+        "Every class has one photograph: each curve describes that photograph, over its random "
+        "draws. It says nothing of the class, so there are no intervals and no ranking."
+    ]
+    page = write_report(outcomes, tmp_path / "p.html").read_text()
+    assert "each curve describes that photograph" in page
+    assert "One photograph a class." in page
+    assert all(curve["intervals"] is None for curve in embedded(page)["curves"])
+
+
+def test_what_is_left_out_is_stated(tmp_path: Path) -> None:
+    samples = made_up_samples(4, [12, 5, 1, 0])
+    folder = write_run(tmp_path / "run", samples=samples, skips={3: "truncated"},
+                       missing=[(0, 12)], pictures=False)  # fmt: skip
+    put_failure(Store(folder), 0, "third", "third: weights are missing", ["unknown"])
+    assert omissions(Outcomes(folder)) == [
+        "1 image could not be decoded and is in no number; the first is 0000/00003.jpg "
+        "(truncated).",
+        "1 cell of 42 are unfinished and left out; the first is first at crop 0.08, draw 1, with "
+        "2 of 17 images.",
+        "Failed: third: weights are missing.",
+        "1 of 3 classes have one photograph: each curve describes that photograph, over its random "
+        "draws. It says nothing of the class, so there are no intervals and no ranking.",
+        "1 class has fewer than 10 images: shown with wide intervals, never ranked.",
+        "1 of 4 classes have no image in the data; models may still predict them.",
+    ]
+
+
+def test_models_measured_at_fewer_values_are_named(tmp_path: Path) -> None:
+    # Cells of the second model at cutout 0.6 and 0.8 were never stored.
+    missing = [(shard, row) for shard in range(3) for row in (38, 39, 40, 41)]
+    folder = write_run(tmp_path / "run", missing=missing, pictures=False)
+    outcomes = Outcomes(folder)
+    assert omissions(outcomes) == ["second was measured at 3 of 5 values of cutout."]
+    assert "not measured" in write_report(outcomes, tmp_path / "p.html").read_text()
+
+
+def test_a_page_needs_no_pictures(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run", pictures=False)
+    data = embedded(write_report(Outcomes(folder), tmp_path / "p.html").read_text())
+    assert data["strips"] == [] and data["pictures"] == {}
+
+
+def test_a_damaged_picture_does_not_keep_the_numbers_back(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run")
+    for file in (folder / "examples").iterdir():
+        file.write_bytes(file.read_bytes()[:50])
+    data = embedded(write_report(Outcomes(folder), tmp_path / "p.html").read_text())
+    assert data["pictures"] == {} and len(data["curves"]) == 4
+
+
+def test_both_splits_have_curves(tmp_path: Path) -> None:
+    whole = made_up_samples(4, 10)
+    split = np.where(np.arange(40) % 2 == 0, "train", "val")
+    samples = Samples(whole.sample, whole.key, whole.name, whole.label, split, whole.size)
+    folder = write_run(tmp_path / "run", samples=samples)
+    data = embedded(write_report(Outcomes(folder), tmp_path / "p.html").read_text())
+    assert data["splits"] == ["train", "val"]
+    assert len(data["curves"]) == 8
+
+
+def test_a_sweep_is_reported_at_the_level_of_runs(tmp_path: Path) -> None:
+    outcomes = Outcomes(write_run(tmp_path / "run", kind="sweep", draws=3, pictures=False))
+    assert CurveTables(outcomes).level == "run"
+    page = write_report(outcomes, tmp_path / "p.html").read_text()
+    assert "speak of the level <b>run</b>" in page
+    assert "3 training runs of each strength" in page
+
+
+def test_a_run_with_nothing_to_show_says_so(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run", axes={CROP: (1.0, 0.5)}, pictures=False)
+    for unit in (folder / "units").iterdir():
+        unit.unlink()
+    with pytest.raises(InputError) as caught:
+        write_report(Outcomes(folder), tmp_path / "p.html")
+    assert str(caught.value) == (
+        f"{folder} has no complete cell to report; run the same scan again to go on"
+    )
+    alone = write_run(tmp_path / "alone", axes={CUTOUT: (0.0,)}, pictures=False)
+    with pytest.raises(InputError) as caught:
+        write_report(Outcomes(alone), tmp_path / "p.html")
+    assert str(caught.value) == (
+        f"{alone} has no axis to report: only the identity was measured; run the scan with --aug"
+    )
+    assert not (tmp_path / "p.html").exists()
+
+
+def test_a_page_that_cannot_be_written_is_one_clear_line(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError) as caught:
+        write_report(Outcomes(folder), tmp_path / "file" / "page.html")
+    message = str(caught.value)
+    assert message.startswith("cannot write ") and "\n" not in message
