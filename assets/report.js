@@ -62,18 +62,21 @@
   });
   let view = start();
 
-  const indices = (list, names) =>
-    names.map((name) => list.indexOf(name)).filter((index) => index >= 0);
+  // Names of another run are passed over; where none is known, what is shown at first stays.
+  const indices = (list, names, otherwise) => {
+    const found = names.map((name) => list.indexOf(name)).filter((index) => index >= 0);
+    return found.length || names.every((name) => name === "") ? [...new Set(found)] : otherwise;
+  };
 
   const readFragment = () => {
     const given = new URLSearchParams(location.hash.slice(1));
     const found = start();
     const axis = data.axes.findIndex((entry) => entry.name === given.get("axis"));
     if (axis >= 0) found.axis = axis;
-    if (given.has("model")) found.models = indices(data.models, given.getAll("model"));
-    if (given.has("split")) found.splits = indices(data.splits, given.getAll("split"));
+    if (given.has("model")) found.models = indices(data.models, given.getAll("model"), found.models);
+    if (given.has("split")) found.splits = indices(data.splits, given.getAll("split"), found.splits);
     if (given.has("class")) {
-      found.classes = indices(data.classes.map((entry) => entry.name), given.getAll("class"));
+      found.classes = indices(data.classes.map((entry) => entry.name), given.getAll("class"), found.classes);
     }
     const strip = data.strips.findIndex((entry) => entry.name === given.get("photograph"));
     if (strip >= 0) found.strip = strip;

@@ -14,7 +14,6 @@ from typing import Any
 import jinja2
 import numpy as np
 import pandas as pd
-from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from lpa.axes import format_value
@@ -179,10 +178,10 @@ def _rendered(outcomes: Outcomes, tables: CurveTables, data: dict[str, Any], bes
         versions=_versions(outcomes.plans),
         run_hash=content_hash(sorted(entry.cell.id for entry in outcomes.coverage))[:16],
         beside=beside,
-        plotly=Markup(get_plotlyjs()),
-        style=Markup(assets.joinpath("report.css").read_text("utf-8")),
-        script=Markup(assets.joinpath("report.js").read_text("utf-8")),
-        data=Markup(embedded),
+        plotly=get_plotlyjs(),
+        style=assets.joinpath("report.css").read_text("utf-8"),
+        script=assets.joinpath("report.js").read_text("utf-8"),
+        data=embedded,
     )
 
 

@@ -151,7 +151,7 @@ class CurveTables:
         }
 
     def first_classes(self) -> list[int]:
-        """Return positions of two to four classes that illustrate the range, evenly spread.
+        """Return positions of three or four classes that illustrate the range, evenly spread.
 
         By their plain mean over all values, models and axes; an illustration, not a ranking. With
         many models there are fewer, so that the first picture can be read.
@@ -159,7 +159,7 @@ class CurveTables:
         table = self._classes[self._classes["axis"].notna()]
         averages = table.groupby("label")["accuracy"].mean().reindex(self.shown)
         order = np.argsort(averages.fillna(1.0).to_numpy(), kind="stable")
-        count = min(max(2, min(4, 8 // len(self.models))), len(order))
+        count = min(4 if len(self.models) < 3 else 3, len(order))
         places = np.unique(np.linspace(0, len(order) - 1, count).round().astype(int))
         return [int(order[place]) for place in places]
 

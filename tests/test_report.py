@@ -28,8 +28,9 @@ HOSTILE = "<script>alert(1)</script>"
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("runs") / "run"
-    return write_run(path, titles=(HOSTILE, "</script><b>", "=cmd()", "barn spider"),
-                     models=("first", "a<b"), data="<i>data</i>", skips={7: "<u>cut</u>"})  # fmt: skip
+    titles = (HOSTILE, "</script><b>", "=cmd()", "barn spider")
+    skips = {7: "<u>cut</u>"}
+    return write_run(path, titles=titles, models=("first", "a<b"), data="<i>data</i>", skips=skips)
 
 
 @pytest.fixture(scope="module")
@@ -139,12 +140,16 @@ def test_verdicts_are_the_outcomes_of_that_draw(folder: Path, tmp_path: Path) ->
 
 
 def test_pictures_beyond_the_budget_lie_beside_the_page(folder: Path, tmp_path: Path) -> None:
+    whole = class_pictures(Outcomes(folder), PictureFiles(tmp_path / "whole.html"), [])
+    assert not (tmp_path / "whole_files").exists()
+    size = sum(len(base64.b64decode(source.partition(",")[2])) for source in whole[2])
     files = PictureFiles(tmp_path / "page.html")
-    sources = class_pictures(Outcomes(folder), files, [2], budget=2500)
+    sources = class_pictures(Outcomes(folder), files, [2], budget=size)
     inside = [label for label, found in sources.items() if found[0].startswith("data:")]
-    assert inside and inside[0] == 2 and len(inside) < 4
+    assert inside == [2] and sources[2] == whole[2]
+    assert files.count == 8 + 9 + 9
     for label, found in sources.items():
-        assert len(found) == 9
+        assert len(found) == (8 if label == 0 else 9)
         for source in found:
             if label not in inside:
                 assert source.startswith("page_files/")

@@ -25,7 +25,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 def test_curves_are_the_statistics_tables(run: Run) -> None:
     pd.testing.assert_frame_equal(run.curves(), class_accuracy(run.outcomes))
     pd.testing.assert_frame_equal(run.curves(aggregate=True), mean_accuracy(run.outcomes))
-    assert set(STATISTICS) == {"class_accuracy", "mean_accuracy"}
+    assert {"class_accuracy", "mean_accuracy"} <= set(STATISTICS)
 
 
 def test_both_stacked_hold_each_number_once(run: Run) -> None:
