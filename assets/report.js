@@ -51,15 +51,27 @@
 
   /* ---- the view ------------------------------------------------------------------------ */
 
+  // The photograph that says most comes first: right at the identity, then lost most often.
+  const tellingStrip = () => {
+    const losses = data.strips.map((strip) => {
+      const wrong = (item) => item.verdicts.filter(([, prediction]) => prediction !== strip.label).length;
+      const atIdentity = strip.items.filter((item) => item.axis === null);
+      if (!atIdentity.length || atIdentity.some(wrong)) return -1;
+      return strip.items.reduce((sum, item) => sum + (item.axis === 0 ? wrong(item) : 0), 0);
+    });
+    return Math.max(0, losses.indexOf(Math.max(...losses)));
+  };
+
   const start = () => ({
     axis: 0,
     models: data.models.map((_, index) => index),
     splits: data.splits.map((_, index) => index),
     classes: [...data.first],
-    strip: 0,
+    strip: telling,
     aggregate: "mean of classes",
     heat: 0,
   });
+  const telling = data.strips.length ? tellingStrip() : 0;
   let view = start();
 
   // Names of another run are passed over; where none is known, what is shown at first stays.
