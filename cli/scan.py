@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -139,7 +141,8 @@ def command(augmentations: tuple[str, ...], alphas: str | None, **options: Any) 
             del asked[name]
         click.echo(str(lpa.estimate(**asked)))
         return
-    run = lpa.scan(stop=_stop_on_signals(), **asked)
+    with _stop_on_signals() as stop:
+        run = lpa.scan(stop=stop, **asked)
     click.echo(f"run: {run.path}")
     if not len(run.outcomes.cells):
         # One part of several (--shard) is done: there is nothing to read before the others are.
@@ -155,8 +158,9 @@ def command(augmentations: tuple[str, ...], alphas: str | None, **options: Any) 
     click.echo(f"  lpa export {run.path} -o outcomes.parquet      every prediction, for pandas")
 
 
-def _stop_on_signals() -> threading.Event:
-    """Make Ctrl-C and SIGTERM stop cleanly; a second Ctrl-C interrupts at once."""
+@contextlib.contextmanager
+def _stop_on_signals() -> Iterator[threading.Event]:
+    """Make Ctrl-C and SIGTERM stop cleanly; a second one interrupts at once."""
     stop = threading.Event()
 
     def ask(number: int, frame: Any) -> None:
@@ -165,6 +169,9 @@ def _stop_on_signals() -> threading.Event:
         stop.set()
         click.echo("stopping: finished cells are being stored", err=True)
 
-    for name in ("SIGINT", "SIGTERM"):
-        signal.signal(getattr(signal, name), ask)
-    return stop
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -84,6 +84,12 @@ class ScanPlan:
         Add the mean of the models' probabilities as one more model.
     restrict_classes : bool
         Let models predict only classes that are present in the data.
+    classes : str or None
+        File with the names of the models' outputs.
+    overrides : mapping
+        What replaces the models' own preprocessing: ``img_size``, ``crop_pct``, ... to value.
+    images : bool
+        Store small pictures for the report.
     shard : (int, int) or None
         Part i of n of the work, counted from 1.
     batch_size : int or None
@@ -102,6 +108,9 @@ class ScanPlan:
     precision: str = "auto"
     ensemble: bool = False
     restrict_classes: bool = False
+    classes: str | None = None
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    images: bool = True
     shard: tuple[int, int] | None = None
     batch_size: int | None = None
     workers: int = 2
@@ -149,6 +158,9 @@ class ScanPlan:
             "precision": self.precision,
             "ensemble": self.ensemble,
             "restrict_classes": self.restrict_classes,
+            "classes": self.classes,
+            "overrides": dict(self.overrides),
+            "images": self.images,
         }
 
 

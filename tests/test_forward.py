@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tiny
 import torch
 from scipy.special import softmax
 from torch import Tensor, nn
 
-import tiny
 from lpa.forward import DeviceModel, MeasuredModel, columns, mean_probability, top_margin
 from lpa.views import View
 

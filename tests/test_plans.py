@@ -76,6 +76,7 @@ def test_what_is_asked_is_recorded_and_how_it_is_executed_is_not() -> None:
     for changes in (
         {"models": ("a",)}, {"data": "other"}, {"split": "val"}, {"per_class": 2}, {"limit": 3},
         {"seed": 1}, {"precision": "fp32"}, {"ensemble": True}, {"restrict_classes": True},
+        {"classes": "names.txt"}, {"overrides": {"img_size": 64}}, {"images": False},
     ):  # fmt: skip
         assert plan(**changes).to_dict() != record, changes
 

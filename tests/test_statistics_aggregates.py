@@ -103,8 +103,8 @@ def test_the_stratified_interval_covers_the_truth_of_fixed_classes() -> None:
 def test_runs_of_a_sweep_have_their_own_rows(tmp_path: Path) -> None:
     outcomes = Outcomes(write_run(tmp_path / "run", kind="sweep", draws=3, pictures=False))
     table = mean_accuracy(outcomes, level="run")
-    row = table[(table["model"] == "second") & (table["value"] == 0.4)
-                & (table["axis"] == "crop") & (table["aggregate"] == "overall")].iloc[0]  # fmt: skip
+    mine = table[(table["model"] == "second") & (table["value"] == 0.4) & (table["axis"] == "crop")]
+    row = mine[mine["aggregate"] == "overall"].iloc[0]
     counts = outcomes.counts
     mine = counts[(counts["model"] == "second") & (counts["value"] == 0.4)
                   & (counts["axis"] == "crop")].groupby("replicate")  # fmt: skip

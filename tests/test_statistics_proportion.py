@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 from scipy import stats
+from simulations.proportion import simulate
 from statsmodels.stats.proportion import proportion_confint
 
 from lpa.statistics.proportion import proportion_interval
@@ -100,3 +101,10 @@ def test_more_confidence_is_a_wider_interval() -> None:
     narrow = proportion_interval(5, 5, 10, 1, 0.8)
     wide = proportion_interval(5, 5, 10, 1, 0.99)
     assert wide[0] < narrow[0] < narrow[1] < wide[1]
+
+
+def test_coverage_with_draws_in_the_published_scenarios() -> None:
+    table = simulate(repetitions=1000)
+    slack = 3 * np.sqrt(0.9 * 0.1 / 1000)
+    assert (table.groupby("draws")["coverage"].mean() >= 0.94).all()
+    assert table["coverage"].min() >= 0.90 - slack

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tiny
 import torch
 from PIL import Image
 
-import tiny
 from lpa.augmentations import build, spec_of
 from lpa.datasets.selection import sample_key
 from lpa.errors import InputError
@@ -142,7 +142,7 @@ def test_an_augmented_image_does_not_depend_on_its_batch(name: str, view: View) 
     whole = batches.augmented(view, augmentation, value, 1)
     assert whole.shape == (7, 3, *view.size)
     assert whole.dtype == torch.float32
-    assert 0 <= float(whole.min()) and float(whole.max()) <= 1
+    assert float(whole.min()) >= 0 and float(whole.max()) <= 1
     some = batches.augmented(view, augmentation, value, 1, np.array([4, 1]))
     assert torch.equal(some, whole[[4, 1]])
     for row in (0, 6):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -18,6 +20,9 @@ from lpa.models.preprocessing import Preprocessing
 from lpa.views import View
 
 NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+
+# Many short passes: threads would only wait for each other.
+torch.set_num_threads(1)
 
 MEAN, STD = (0.4, 0.45, 0.5), (0.25, 0.3, 0.35)
 
@@ -138,3 +143,28 @@ def folder(
         for number, index in enumerate(np.flatnonzero(labels == label)[:per_class]):
             picture(int(index)).save(path / names[label] / f"{number:03d}.png")
     return path
+
+
+class Slow(nn.Module):
+    """Takes a moment for every pass, and writes down in a file how many there were."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, images: Tensor) -> Tensor:
+        if len(images) > 1:  # Loading passes one image.
+            time.sleep(0.04)
+            with Path(os.environ["TINY_PASSES"]).open("a") as file:
+                file.write(".")
+        return self.inner(images)
+
+
+def slow() -> lpa.Model:
+    """For the command line: the first model, slowly."""
+    return model(0, wrapped=Slow)
+
+
+def slow_second() -> lpa.Model:
+    """The second model, slowly."""
+    return model(1, 24, resize=28, interpolation="bicubic", wrapped=Slow)

@@ -97,9 +97,13 @@ class _Threads(Generic[U, R]):
             for thread in self.threads:
                 thread.join()
 
-    def _take(self) -> U | None:
+    def _take(self, ahead: bool = False) -> U | None:
         with self.lock:
-            if self.next >= len(self.units) or self.stop.is_set() or self.halted.is_set():
+            left = len(self.units) - self.next
+            # None is taken ahead of the last ones, of which each worker shall have its share.
+            if left < (len(self.threads) if ahead else 1):
+                return None
+            if self.stop.is_set() or self.halted.is_set():
                 return None
             self.next += 1
             return self.units[self.next - 1]
@@ -109,12 +113,14 @@ class _Threads(Generic[U, R]):
             unit = self._take()
             while unit is not None:
                 worker.prefetch(unit)
-                following = self._take()
+                following = self._take(ahead=True)
                 if following is not None:
                     worker.prefetch(following)
                 self.done.put((worker(unit), None))
                 # A unit taken ahead is left undone when the run is stopped meanwhile.
-                unit = None if self.stop.is_set() or self.halted.is_set() else following
+                if self.stop.is_set() or self.halted.is_set():
+                    break
+                unit = following if following is not None else self._take()
         except BaseException as error:
             self.done.put((None, error))
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -36,7 +37,11 @@ def run_classes(first: LoadedModel, present: Classes | None = None) -> Classes:
     """
     known = imagenet()
     if present is not None:
-        return known if present.names == known.names else present
+        if present.names == known.names:
+            return known
+        # The record of a run holds no aliases, by which the data's folders may have been found.
+        same = present.names == first.classes.names
+        return replace(present, aliases=first.classes.aliases) if same else present
     covered = np.unique(known.find(first.classes.names, by_index=False))
     return known if (covered >= 0).sum() == len(known) else first.classes
 

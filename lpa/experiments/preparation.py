@@ -89,6 +89,14 @@ def prepare(
         )
     if draws is None:
         draws = SAMPLE_DRAWS if source.name == DEFAULT_DATA else 1
+    overrides = PreprocessingOverrides(
+        img_size=img_size,
+        crop_pct=crop_pct,
+        crop_mode=crop_mode,
+        mean=None if mean is None else tuple(mean),
+        std=None if std is None else tuple(std),
+        interpolation=interpolation,
+    )
     plan = ScanPlan(
         models=tuple(_written(spec.name, spec.text) for spec in asked),
         axes=tuple(_planned(spec, modules[spec.name], draws) for spec in specs),
@@ -100,6 +108,9 @@ def prepare(
         precision=precision,
         ensemble=ensemble,
         restrict_classes=restrict_classes,
+        classes=None if classes is None else os.fspath(classes),
+        overrides=overrides.to_dict(),
+        images=images,
         shard=shard,
         batch_size=batch_size,
         workers=min(8, os.cpu_count() or 1) if workers is None else workers,
@@ -107,14 +118,6 @@ def prepare(
     store = Store(default_out(plan) if out is None else out)
     check_folder(store)
     present = read_record(store) if store.exists("run.json") else None
-    overrides = PreprocessingOverrides(
-        img_size=img_size,
-        crop_pct=crop_pct,
-        crop_mode=crop_mode,
-        mean=None if mean is None else tuple(mean),
-        std=None if std is None else tuple(std),
-        interpolation=interpolation,
-    )
     loaded = [load(spec, overrides=overrides, classes_file=classes) for spec in asked]
     for model in loaded:
         say(f"model: {model.name} ({model.weights}), {model.preprocessing}")
@@ -156,7 +159,6 @@ def prepare(
         modules,
         devices,
         progress=progress,
-        images=images,
     )
     stored = StoredUnits(store)
     task.damaged = _damaged(stored, repair)

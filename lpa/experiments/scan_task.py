@@ -107,8 +107,6 @@ class ScanTask:
         Stored units that are computed again: removed when the task runs.
     progress : bool
         Whether to say on standard error what is done.
-    images : bool
-        Whether to store small pictures for the report.
     """
 
     plan: ScanPlan
@@ -123,7 +121,6 @@ class ScanTask:
     units: list[WorkUnit] = field(default_factory=list)
     damaged: list[str] = field(default_factory=list)
     progress: bool = True
-    images: bool = True
 
     # ---- what there is to do --------------------------------------------------------------
 
@@ -284,7 +281,7 @@ class ScanTask:
             batch_size=batch_size_of(self.plan.batch_size, self.devices),
             classes=len(self.record.classes),
             stop=stop,
-            examples=choose_examples(self.samples) if self.images else None,
+            examples=choose_examples(self.samples) if self.plan.images else None,
             tick=progress.tick,
         )
 
@@ -356,7 +353,12 @@ def command(plan: ScanPlan, store: Store) -> str:
         ("--seed", plan.seed or None),
         ("--precision", None if plan.precision == "auto" else plan.precision),
         ("--draws", max(planned.draws for planned in plan.axes)),
+        ("--classes", plan.classes),
+        ("--images", None if plan.images else "none"),
     ]
+    for name, value in plan.overrides.items():
+        numbers = value if isinstance(value, list) else [value]
+        options.append((f"--{name.replace('_', '-')}", ",".join(map(str, numbers))))
     for name, value in options:
         if value is not None:
             words += [name, str(value)]

@@ -6,7 +6,7 @@ torch is imported only where images become tensors.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from lpa.errors import InputError
@@ -83,6 +83,15 @@ class PreprocessingOverrides:
         if self.img_size is None or isinstance(self.img_size, tuple):
             return self.img_size
         return self.img_size, self.img_size
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what is set as plain JSON values."""
+        values = {item.name: getattr(self, item.name) for item in fields(self)}
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in values.items()
+            if value is not None
+        }
 
     def for_timm(self) -> dict[str, Any]:
         """Return what is set, as ``args`` of ``timm.data.resolve_data_config``."""

@@ -10,11 +10,13 @@ A run's folder::
     samples.parquet          the declared samples: sample, key, name, label, split
     plans/<hash>.json        one per invocation: what was asked, versions, device
     units/<hash>.parquet     immutable results; metadata lists cells, skips, timings
+    counts/<hash>.parquet    imported counts by training run and class, where there are no units
     failures/<hash>.json     what failed and why; tried again next time
     examples/                pictures for the report
 """
 
 from lpa.outcomes.cells import Cell, WorkUnit, cell_id, content_hash
+from lpa.outcomes.counts import COUNTS_SCHEMA, put_counts, read_counts
 from lpa.outcomes.reading import Coverage, Outcomes, StoredUnits
 from lpa.outcomes.record import (
     RunRecord,
@@ -32,6 +34,7 @@ from lpa.outcomes.units import COLUMNS, Unit, read_column, read_header, unit_nam
 
 __all__ = [
     "COLUMNS",
+    "COUNTS_SCHEMA",
     "Cell",
     "Coverage",
     "Outcomes",
@@ -46,9 +49,11 @@ __all__ = [
     "check_record",
     "content_hash",
     "create_or_check",
+    "put_counts",
     "put_failure",
     "put_plan",
     "read_column",
+    "read_counts",
     "read_header",
     "read_objects",
     "read_record",

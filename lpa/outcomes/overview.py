@@ -131,7 +131,8 @@ def overview(path: str | os.PathLike[str]) -> Overview:
 def _coverage(outcomes: Outcomes) -> pd.DataFrame:
     """Compare what the plans asked for with what is stored, by model and axis."""
     planned: dict[tuple[str, str], set[tuple[float | None, int]]] = {}
-    for plan in outcomes.plans:
+    # What is imported is complete: its plans say what was read, not what is to be computed.
+    for plan in outcomes.plans if outcomes.record.kind != "import" else ():
         for model in plan.get("models", {}):
             planned.setdefault((model, "(identity)"), set()).add((None, 0))
             for asked in plan.get("axes", []):
@@ -147,6 +148,8 @@ def _coverage(outcomes: Outcomes) -> pd.DataFrame:
         cell = entry.cell
         place = stored.setdefault((cell.model, cell.axis or "(identity)"), {})
         place[cell.value, cell.replicate] = entry.stored
+    if outcomes.counts_only:
+        return _counted(outcomes)
     rows = []
     for key in sorted({*planned, *stored}):
         wanted = planned.get(key, set()) | set(stored.get(key, {}))
@@ -167,3 +170,23 @@ def _coverage(outcomes: Outcomes) -> pd.DataFrame:
         )
     columns = ["model", "axis", "values", "draws", "planned", "complete", "missing"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def _counted(outcomes: Outcomes) -> pd.DataFrame:
+    """Describe imported counts, which are complete as they are."""
+    rows = []
+    for (model, axis), part in outcomes.counts.groupby(["model", "axis"], dropna=False):
+        cells = part[["value", "replicate"]].drop_duplicates()
+        values = sorted(float(value) for value in cells["value"].dropna().unique())
+        rows.append(
+            {
+                "model": model,
+                "axis": axis if isinstance(axis, str) else "(identity)",
+                "values": ",".join(format_value(value) for value in values),
+                "draws": 1 + int(cells["replicate"].max()),
+                "planned": len(cells),
+                "complete": len(cells),
+                "missing": "0.0 %",
+            }
+        )
+    return pd.DataFrame(rows)

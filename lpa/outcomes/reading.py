@@ -17,6 +17,7 @@ from lpa.axes import Axis
 from lpa.classes import Classes
 from lpa.errors import InputError
 from lpa.outcomes.cells import Cell
+from lpa.outcomes.counts import read_counts
 from lpa.outcomes.record import RunRecord, read_objects, read_record
 from lpa.outcomes.samples import Samples
 from lpa.outcomes.store import Store
@@ -124,6 +125,8 @@ class Outcomes:
         Units that are left out because they cannot be read (``tolerant``).
     coverage : list of Coverage
         One entry per stored cell, the incomplete ones included.
+    counts_only : bool
+        Whether the run is an import of counts: :attr:`counts` is all that it has.
 
     Raises
     ------
@@ -143,6 +146,7 @@ class Outcomes:
             # read_header names the file and the way out.
             read_header(self.store, stored.damaged[0])
         self.units = stored.units
+        self.counts_only = self.record.reference.get("holds") == "counts"
         self.skips: dict[int, str] = {}
         for unit in self.units:
             self.skips.update(unit.skips)
@@ -159,6 +163,23 @@ class Outcomes:
             )
 
     # ---- what there is -------------------------------------------------------------------
+
+    @property
+    def cells(self) -> pd.DataFrame:
+        """See the class.
+
+        Raises
+        ------
+        InputError
+            For a run that holds counts only.
+        """
+        if self.counts_only:
+            raise InputError(
+                f"{self.store} holds counts only (right predictions by training run and class), "
+                "and this needs the prediction for every sample: import predictions with sample "
+                "names, or test training runs with `lpa test`"
+            )
+        return self._cells
 
     @property
     def classes(self) -> Classes:
@@ -252,6 +273,8 @@ class Outcomes:
 
         ``class`` is the class's name; classes without samples are left out.
         """
+        if self.counts_only:
+            return self._imported_counts()
         present, inverse = np.unique(self.samples.label, return_inverse=True)
         correct = self.correct()
         totals = np.bincount(inverse, minlength=len(present))
@@ -264,6 +287,19 @@ class Outcomes:
         frame["correct"] = hits.reshape(-1)
         frame["n"] = np.tile(totals, len(self.cells))
         return frame
+
+    def _imported_counts(self) -> pd.DataFrame:
+        """Return the imported counts, ordered as cells are, and classes as the run's."""
+        frame = read_counts(self.store)
+        strengths = [
+            self.axes[axis].strength(value) if axis in self.axes else value
+            for axis, value in zip(frame["axis"], frame["value"], strict=True)
+        ]
+        place = {name: index for index, name in enumerate(self.classes.names)}
+        order = frame.assign(strength=strengths, place=frame["class"].map(place))
+        keys = ["model", "axis", "strength", "replicate", "place"]
+        ordered = order.sort_values(keys, kind="stable", na_position="first", ignore_index=True)
+        return ordered[list(frame.columns)]
 
     def tables(self, rows: int = 1_000_000) -> Iterator[pd.DataFrame]:
         """Yield the long table in pieces of about ``rows`` rows, in the order of :attr:`cells`.
@@ -308,7 +344,7 @@ class Outcomes:
         self.coverage = [Coverage(cell, stored[key], expected) for key, cell in cells.items()]
         complete = [entry.cell for entry in self.coverage if entry.complete]
         self._stored_ids = [cell.id for cell in complete]
-        self.cells, self._rows = self._ordered(complete)
+        self._cells, self._rows = self._ordered(complete)
         self._identity_order = len(self._rows) == len(complete) and bool(
             (self._rows == np.arange(len(complete))).all()
         )

@@ -147,10 +147,15 @@ def check_folder(store: Store) -> None:
     Raises
     ------
     InputError
-        For a directory with other files in it.
+        For a file, and for a directory with other files in it.
     """
-    if store.exists("run.json") or not store.root.is_dir():
+    if store.exists("run.json") or not store.root.exists():
         return
+    if not store.root.is_dir():
+        raise InputError(
+            f"{store} is a file; expected an empty or new directory, or a run: give another with "
+            "--out DIR"
+        )
     # A kill while a run was begun leaves its samples or a temporary file.
     strangers = sorted(
         path.name

@@ -86,7 +86,7 @@ class Store:
         try:
             with os.scandir(folder) as entries:
                 names = [e.name for e in entries if not e.name.startswith(".") and e.is_file()]
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return []
         return sorted(f"{prefix}/{name}" for name in names)
 

@@ -76,7 +76,8 @@ def mean_limit(
     """
     center, error = standard_error(total, total_squares, n)
     reach = _quantile(confidence, n) * error
-    return np.clip(center - reach if side == "lower" else center + reach, -1.0, 1.0)
+    limit = center - reach if side == "lower" else center + reach
+    return np.asarray(np.clip(limit, -1.0, 1.0), dtype=np.float64)
 
 
 def mean_interval(

@@ -1,0 +1,72 @@
+"""Imported counts: right predictions by training run and class, without outcomes.
+
+One immutable object per import, ``counts/<hash>.parquet``, with the columns of
+:data:`COUNTS_SCHEMA`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from lpa.errors import InputError
+from lpa.outcomes.store import Store
+
+__all__ = ["COUNTS_SCHEMA", "put_counts", "read_counts"]
+
+COUNTS_SCHEMA = pa.schema(
+    [
+        pa.field("model", pa.string(), nullable=False),
+        pa.field("axis", pa.string()),
+        pa.field("value", pa.float64()),
+        pa.field("replicate", pa.int64(), nullable=False),
+        pa.field("class", pa.string(), nullable=False),
+        pa.field("correct", pa.int64(), nullable=False),
+        pa.field("n", pa.int64(), nullable=False),
+    ]
+)
+"""Columns of a table of counts; ``class`` is the class's name."""
+
+
+def put_counts(store: Store, counts: pd.DataFrame) -> str:
+    """Write a table of counts; the same table gets the same name.
+
+    Raises
+    ------
+    InputError
+        When the store cannot be written.
+    """
+    keys = ["model", "axis", "value", "replicate", "class"]
+    ordered = counts[COUNTS_SCHEMA.names].sort_values(keys, ignore_index=True)
+    table = pa.Table.from_pandas(ordered, COUNTS_SCHEMA, preserve_index=False)
+    sink = io.BytesIO()
+    pq.write_table(table.replace_schema_metadata(None), sink, compression="zstd")
+    data = sink.getvalue()
+    name = f"counts/{hashlib.blake2b(data, digest_size=16).hexdigest()}.parquet"
+    if not store.exists(name):
+        store.put(name, data)
+    return name
+
+
+def read_counts(store: Store) -> pd.DataFrame:
+    """Read all imported counts of a run, in no particular order; empty where there are none.
+
+    Raises
+    ------
+    InputError
+        For a damaged object, named.
+    """
+    tables = [COUNTS_SCHEMA.empty_table()]
+    for name in store.list("counts"):
+        try:
+            tables.append(pq.read_table(io.BytesIO(store.get(name))).cast(COUNTS_SCHEMA))
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise InputError(
+                f"{store}/{name} is damaged: delete the file and run the same import again"
+            ) from error
+    frame: pd.DataFrame = pa.concat_tables(tables).to_pandas()
+    return frame.astype({"model": object, "axis": object, "class": object})

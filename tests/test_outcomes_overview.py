@@ -1,0 +1,74 @@
+"""What ``lpa show`` says of a run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from click.testing import CliRunner
+from lpa_cli.show import command as show
+from synthetic import CROP, CUTOUT, write_run
+
+from lpa.outcomes import Outcomes, Store, put_failure
+from lpa.outcomes.overview import overview
+
+
+def test_a_complete_run_is_said_to_be_complete(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run", axes={CROP: (1.0, 0.5, 0.08), CUTOUT: (0.0, 0.4)})
+    said = overview(folder)
+    draws = int(Outcomes(folder).cells["replicate"].max()) + 1
+    rows = said.coverage.set_index(["model", "axis"])
+    models = sorted({model for model, _ in rows.index})
+    assert said.complete
+    for model in models:
+        assert rows.loc[(model, "(identity)"), "planned"] == 1
+        assert rows.loc[(model, "crop"), "complete"] == 2 * draws
+        assert rows.loc[(model, "cutout"), "complete"] == draws
+        assert rows.loc[(model, "crop"), "values"] == "0.08,0.5"
+
+
+def test_a_unit_that_is_gone_is_said_to_be_missing(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run", axes={CROP: (1.0, 0.5)})
+    store = Store(folder)
+    units = store.list("units")
+    rows = {unit.name: len(unit.samples) for unit in Outcomes(folder).units}
+    store.delete(units[0])
+    said = overview(folder)
+    share = 100 * rows[units[0]] / sum(rows.values()) if len(units) > 1 else 100.0
+    crop = said.coverage[said.coverage["axis"] == "crop"].iloc[0]
+    assert not said.complete
+    assert crop["complete"] == 0
+    assert crop["missing"] == f"{share:.1f} %"
+
+
+def test_a_damaged_unit_is_named_and_does_not_stop_the_overview(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run", axes={CROP: (1.0, 0.5)})
+    name = Store(folder).list("units")[0]
+    path = folder / name
+    path.write_bytes(path.read_bytes()[:-20])
+    said = overview(folder)
+    assert said.damaged == [name]
+    assert not said.complete
+    assert f"damaged (the same scan with --repair computes them again):\n  {name}" in str(said)
+
+
+def test_a_failure_is_shown_until_its_cells_are_there(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run", axes={CROP: (1.0, 0.5)})
+    store = Store(folder)
+    there = Outcomes(folder).units[0].cells[0].id
+    put_failure(store, 0, "resnet50", "NaN", ["f" * 32])
+    put_failure(store, 0, "other", "mended", [there])
+    assert overview(folder).failures == [{"shard": 0, "model": "resnet50", "reason": "NaN"}]
+
+
+def test_the_command_prints_text_or_json(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run", axes={CROP: (1.0, 0.5)})
+    text = CliRunner().invoke(show, [str(folder)], catch_exceptions=False).output
+    record = json.loads(
+        CliRunner().invoke(show, [str(folder), "--format", "json"], catch_exceptions=False).output
+    )
+    assert f"run: {folder}\n" in text
+    assert "commands:\n" in text
+    assert record["is_complete"] is True
+    assert record["images"] == len(Outcomes(folder).declared)
+    assert {row["axis"] for row in record["coverage"]} == {"(identity)", "crop"}
