@@ -112,6 +112,11 @@ def _depth_zero_comma(text: str) -> bool:
 @click.option("--max-time", metavar="H:MM:SS", help="Stop cleanly after this time.")
 @click.option("--dry-run", is_flag=True, help="Say what it would take, and do nothing.")
 @click.option("--strict", is_flag=True, help="Fail when any cell is incomplete in the end.")
+@click.option(
+    "--class-check/--no-class-check",
+    default=True,
+    help="Stop when the confusions say that classes are matched wrongly.",
+)
 @click.option("--repair", is_flag=True, help="Compute damaged units again.")
 @click.option(
     "--images",

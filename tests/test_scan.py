@@ -478,9 +478,14 @@ def test_permuted_outputs_stop_the_run_and_the_suggested_file_mends_it(
     assert str(caught.value) == (
         f"model 'm' gets {matched:.1f} % of 63 images right, and {accuracy:.1f} % when its "
         f"classes are matched otherwise: check them; a suggestion is in {file}, to be used with "
-        "--classes and another --out"
+        "--classes and another --out; if they are right, go on with --no-class-check"
     )
     assert matched < 35 < 90 < accuracy
+    # The identity is stored by now, and the same call again still does not go on in silence.
+    with pytest.raises(lpa.InputError, match=r"gets [0-9.]+ % of [0-9]+ images right"):
+        scan(data, tmp_path / "wrong", {"m": tiny.permuted()})
+    forced = scan(data, tmp_path / "wrong", {"m": tiny.permuted()}, class_check=False)
+    assert not forced.outcomes.incomplete
     mended = scan(data, tmp_path / "mended", {"m": tiny.permuted()}, classes=file)
     keys = ["axis", "value", "replicate", "sample"]
     ours, theirs = (

@@ -73,6 +73,7 @@ def prepare(
     interpolation: str | None = None,
     images: bool = True,
     repair: bool = False,
+    class_check: bool = True,
     progress: bool = True,
 ) -> ScanTask:
     """Check everything that a scan needs, and find out what is missing. See :func:`lpa.scan`."""
@@ -158,6 +159,7 @@ def prepare(
         measured_models,
         modules,
         devices,
+        class_check=class_check,
         progress=progress,
     )
     stored = StoredUnits(store)

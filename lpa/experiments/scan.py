@@ -76,6 +76,8 @@ def scan(
         Store small pictures for the report.
     repair : bool
         Compute damaged units again.
+    class_check : bool
+        Stop when the confusions at the identity say that classes are matched wrongly.
     progress : bool
         Say on standard error what is done.
     max_time : float, optional

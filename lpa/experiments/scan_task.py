@@ -35,10 +35,12 @@ from lpa.outcomes import (
     RunRecord,
     Samples,
     Store,
+    StoredUnits,
     WorkUnit,
     cell_id,
     create_or_check,
     put_plan,
+    read_column,
 )
 from lpa.plans import PlannedAxis, ScanPlan
 from lpa.streams import ShardReader
@@ -105,6 +107,8 @@ class ScanTask:
         What is missing.
     damaged : list of str
         Stored units that are computed again: removed when the task runs.
+    class_check : bool
+        Whether the confusions at the identity may stop the run.
     progress : bool
         Whether to say on standard error what is done.
     """
@@ -120,6 +124,7 @@ class ScanTask:
     devices: list[torch.device]
     units: list[WorkUnit] = field(default_factory=list)
     damaged: list[str] = field(default_factory=list)
+    class_check: bool = True
     progress: bool = True
 
     # ---- what there is to do --------------------------------------------------------------
@@ -219,6 +224,8 @@ class ScanTask:
         stop = stop or threading.Event()
         summaries: list[Summary] = []
         self._begin()
+        before = self._stored_identity() if self.class_check else []
+        self._check_classes(before)
         views = [model.view for model in self.models if model.view is not None]
         reader = ShardReader(
             self.source, self.samples, self.record.shard_size, self.plan.workers, views
@@ -235,9 +242,9 @@ class ScanTask:
                     # Now and then: each time, the cost of all checks would grow with the square.
                     if len(summaries) >= 1.5 * checked:
                         checked = len(summaries)
-                        self._check_classes(summaries)
+                        self._check_classes([*before, *summaries])
             if checked < len(summaries):
-                self._check_classes(summaries)
+                self._check_classes([*before, *summaries])
         return summaries
 
     def _begin(self) -> None:
@@ -285,11 +292,26 @@ class ScanTask:
             tick=progress.tick,
         )
 
+    def _stored_identity(self) -> list[Summary]:
+        """Return the outcomes at the identity that earlier commands stored."""
+        planned = {cell.id: cell.model for cell in self.cells() if cell.axis is None}
+        labels = dict(zip(self.samples.sample.tolist(), self.samples.label, strict=True))
+        found = []
+        for unit in StoredUnits(self.store).units:
+            rows = [row for row, cell in enumerate(unit.cells) if cell.id in planned]
+            if not rows:
+                continue
+            predictions = read_column(self.store, unit, "prediction")
+            label = np.array([labels[sample] for sample in unit.samples.tolist()], dtype=np.int64)
+            identity = {planned[unit.cells[row].id]: (label, predictions[row]) for row in rows}
+            found.append(Summary(unit.shard, identity=identity))
+        return found
+
     def _check_classes(self, summaries: Sequence[Summary]) -> None:
         """Stop when the best relabelling of the confusions at the identity gains much."""
         for model in self.models:
             # A mean of models is matched rightly where its members are.
-            if model.members:
+            if model.members or not self.class_check:
                 continue
             seen = [s.identity[model.name] for s in summaries if model.name in s.identity]
             if not seen:
@@ -307,7 +329,7 @@ class ScanTask:
                 f"model {model.name!r} gets {100 * best.accuracy:.1f} % of {best.images} images "
                 f"right, and {100 * best.relabelled:.1f} % when its classes are matched otherwise: "
                 f"check them; a suggestion is in {self.store}/{name}, to be used with "
-                "--classes and another --out"
+                "--classes and another --out; if they are right, go on with --no-class-check"
             )
 
     def _plan_record(self) -> dict[str, Any]:
