@@ -50,7 +50,7 @@ def test_the_largest_paired_difference_equals_a_slow_loop(outcomes: Outcomes) ->
                 for side in (images[a] - images[b], images[b] - images[a]):
                     half = side / 2
                     each.append(float(mean_test(half.sum(), (half**2).sum(), len(half))))
-            assert row["p"] == pytest.approx(min(1, 6 * min(each)), nan_ok=True)
+            assert row["p"] == pytest.approx(float(np.minimum(1, 6 * np.min(each))), nan_ok=True)
 
 
 def test_a_class_of_one_image_is_dropped_before_correcting(outcomes: Outcomes) -> None:

@@ -172,7 +172,7 @@ def level_of_losses(outcomes: Outcomes, level: str | None) -> Literal["image", "
     InputError
         For another level, and for ``both`` where no model was trained.
     """
-    trained = outcomes.record.kind in ("sweep", "probe")
+    trained = outcomes.record.trained
     if level not in (None, "image", "both"):
         raise InputError(f"level {level!r} is unknown; expected image or both")
     if level == "both" and not trained:

@@ -113,7 +113,7 @@ def levels(outcomes: Outcomes, level: str | None) -> tuple[str, ...]:
     InputError
         For another level than ``image`` and ``run``, and for ``run`` where no model was trained.
     """
-    trained = outcomes.record.kind in ("sweep", "probe")
+    trained = outcomes.record.trained
     if level is None:
         return ("image", "run") if trained else ("image",)
     if level not in ("image", "run"):

@@ -222,20 +222,21 @@ def _checked(
 
 def _verdicts(table: pd.DataFrame, confidence: float) -> pd.DataFrame:
     keys = ["model", "axis", "split", "label"]
-    groups = table.groupby(keys, sort=False)
-    classes = groups[["class", "title", "allowed", "n", "level"]].first().reset_index()
-    fails = (table["state"] == "fails").groupby([table[key] for key in keys], sort=False)
-    safe = (table["state"] == "safe").groupby([table[key] for key in keys], sort=False)
-    undefined = (table["state"] == "undefined").groupby([table[key] for key in keys], sort=False)
+    group = table.groupby(keys, sort=False).ngroup().to_numpy()
+    first = np.unique(group, return_index=True)[1]
+    classes = table.iloc[first].reset_index(drop=True)
+    state = table["state"].to_numpy()
+    fails = np.bincount(group[state == "fails"], minlength=len(first))
+    undefined = np.bincount(group[state == "undefined"], minlength=len(first))
+    unsafe = np.bincount(group[state != "safe"], minlength=len(first))
     classes["verdict"] = np.select(
-        [fails.any().to_numpy(), safe.all().to_numpy(), undefined.any().to_numpy()],
-        ["fails", "safe", "undefined"],
-        "undecided",
+        [fails > 0, unsafe == 0, undefined > 0], ["fails", "safe", "undefined"], "undecided"
     ).astype(object)
-    failing = table[table["state"] == "fails"].groupby(keys, sort=False)["value"].apply(tuple)
-    classes["values"] = [
-        failing.get(key, ()) for key in classes[keys].itertuples(index=False, name=None)
-    ]
+    rows = np.flatnonzero(state == "fails")
+    failing: dict[int, list[float]] = {}
+    for code, value in zip(group[rows].tolist(), table["value"].iloc[rows].tolist(), strict=True):
+        failing.setdefault(code, []).append(value)
+    classes["values"] = [tuple(failing.get(code, ())) for code in range(len(first))]
     needed = {drop: images_needed(drop, confidence) for drop in classes["allowed"].unique()}
     classes["needed"] = classes["allowed"].map(needed)
     return classes[list(VERDICTS)]

@@ -80,6 +80,8 @@ def compare_models(
     """
     curves = list(predicted_curves(outcomes, split))
     known = list(dict.fromkeys(curve.model for curve in curves))
+    if not known:
+        raise InputError(f"{outcomes.store} holds no complete cell to compare")
     for name in (old, new):
         if name not in known:
             raise unknown("model", name, known)

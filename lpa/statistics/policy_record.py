@@ -65,6 +65,8 @@ def policy_record(
         not there, or where the curve has no losses.
     """
     names = list(dict.fromkeys(outcomes.cells["model"]))
+    if not names:
+        raise InputError(f"{outcomes.store} holds no complete cell to choose a policy from")
     model = _the("model", model, [str(name) for name in names])
     axes = outcomes.cells.loc[outcomes.cells["model"] == model, "axis"].dropna()
     axis = _the("axis", axis, [str(name) for name in dict.fromkeys(axes)])

@@ -37,6 +37,8 @@ class PredictedCurve:
         Positions of the split's images among the run's samples.
     labels : array of int64, shape [images]
         Index of each image's class.
+    classes : int
+        Number of the run's classes.
     """
 
     model: str
@@ -47,17 +49,21 @@ class PredictedCurve:
     stored: npt.NDArray[Any]
     images: npt.NDArray[np.int64]
     labels: npt.NDArray[np.int64]
+    classes: int
 
     def at(self, index: int) -> npt.NDArray[np.int64]:
         """Return the predictions at one value: int64 [draws, images].
 
-        -1 stands for an output outside the classes and for a prediction that is missing.
+        -1 stands for an output outside the classes and for a prediction that is missing; a number
+        that is no class's (a damaged import) counts as outside, too.
         """
         drawn = self.stored[self.rows[index]]
         if len(self.images) < drawn.shape[1]:
             drawn = drawn[:, self.images]
         if np.issubdtype(drawn.dtype, np.floating):
             drawn = np.where(np.isnan(drawn), -1, drawn)
+        if drawn.size and drawn.max() >= self.classes:
+            drawn = np.where(drawn >= self.classes, -1, drawn)
         return drawn.astype(np.int64)
 
     def find(self, value: float) -> int | None:
@@ -127,5 +133,6 @@ def predicted_curves(outcomes: Outcomes, split: str | None = None) -> Iterator[P
         for name in splits:
             images = np.flatnonzero(of_image == name)
             yield PredictedCurve(
-                key[0], axis, name, value[starts], rows, stored, images, label[images]
-            )
+                key[0], axis, name, value[starts], rows, stored, images, label[images],
+                len(outcomes.classes.names),
+            )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -29,7 +29,7 @@ Floats = npt.NDArray[np.float64]
 
 def ranking(
     outcomes: Outcomes,
-    by: Literal["loss", "threshold"] = "loss",
+    by: str = "loss",
     drop: float = 0.10,
     confidence: float = 0.95,
     split: str | None = None,

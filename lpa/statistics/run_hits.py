@@ -85,6 +85,9 @@ def run_hits(
     """
     if isinstance(source, pd.DataFrame):
         yield from _from_counts(source, split, axes or {})
+    elif source.counts_only:
+        levels(source, "run")
+        yield from _from_counts(_with_titles(source), split, source.axes)
     else:
         levels(source, "run")
         yield from _from_outcomes(source, split)
@@ -143,6 +146,15 @@ def _from_counts(
             sizes[0][whole], np.asarray(names, dtype=object)[whole], titles[whole], labels[whole],
             [note] if lost else [],
         )  # fmt: skip
+
+
+def _with_titles(outcomes: Outcomes) -> pd.DataFrame:
+    """Return imported counts with the index and the title of each class."""
+    counts, classes = outcomes.counts, outcomes.classes
+    place = {name: index for index, name in enumerate(classes.names)}
+    label = counts["class"].map(place).astype(np.int64)
+    titles = np.array(classes.labels, dtype=object)[label.to_numpy()]
+    return counts.assign(label=label, title=titles)
 
 
 def _arranged(

@@ -78,7 +78,7 @@ def run_test(
     axes : mapping of str to Axis, optional
         For tables of counts, whose reference is not known otherwise.
     paired : bool
-        Replicates of the same number share the training seed.
+        Replicates of the same number share the training seed; an import records it by itself.
     family : sequence of str
         Columns that tell families apart; ``("direction",)`` joins all of a direction.
     method_fdr : {"fdr_bh", "fdr_by"}
@@ -103,10 +103,11 @@ def run_test(
     notes: list[str] = []
     pieces: list[pd.DataFrame] = []
     for name, source in sources.items():
+        recorded = not isinstance(source, pd.DataFrame) and source.record.paired
         for curve in run_hits(source, split, axes):
             notes += curve.notes
             for first, second in _pairs(curve, reference, values, notes):
-                pieces.append(_pair(name, curve, first, second, confidence, paired))
+                pieces.append(_pair(name, curve, first, second, confidence, paired or recorded))
     if not pieces:
         raise InputError(notes[0] if notes else f"no training runs in {', '.join(sources)}")
     table = corrected(pd.concat(pieces, ignore_index=True), by=family, method_fdr=method_fdr)

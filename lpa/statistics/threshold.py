@@ -98,7 +98,7 @@ def threshold(
     """
     check_drop(drop)
     chosen = level_of_losses(outcomes, level)
-    fixed_models = outcomes.record.kind not in ("sweep", "probe")
+    fixed_models = not outcomes.record.trained
     notes: list[str] = []
     pieces = [
         _curve(outcomes, each, drop, confidence, chosen, fixed_models and each.axis.monotone)

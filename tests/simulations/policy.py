@@ -54,7 +54,7 @@ def outcomes(
 def simulate(
     repetitions: int = 4000,
     seed: int = 0,
-    sizes: tuple[int, ...] = (20, 50, 100),
+    sizes: tuple[int, ...] = (20, 23, 50, 100),
     gates: bool = True,
 ) -> pd.DataFrame:
     generator = np.random.default_rng(seed)
@@ -66,7 +66,7 @@ def simulate(
                 rows.append((name, n, draws, *_wrong(made, curve[1], n), repetitions))
     if gates:
         for n, draws in ((50, 1), (50, 8)):
-            failed = sum(_fails(generator, n, draws) for _ in range(repetitions))
+            failed = sum(gate_fails(generator, n, draws) for _ in range(repetitions))
             rows.append(("gate", n, draws, failed / repetitions, np.nan, np.nan, np.nan,
                          repetitions))  # fmt: skip
     columns = ["scenario", "n", "draws", "wrong", "wrong_point_estimate", "wrong_no_significant",
@@ -93,7 +93,8 @@ def _wrong(made: object, losses: tuple[float, ...], n: int) -> tuple[float, floa
     return wrong[0], wrong[1], wrong[2], float((steps >= allowed).mean())
 
 
-def _fails(generator: np.random.Generator, n: int, draws: int) -> bool:
+def gate_fails(generator: np.random.Generator, n: int, draws: int) -> bool:
+    """Whether a gate fails though ten classes lose exactly what is allowed."""
     curve = (0.9, (DROP,) * 4)
     made = run_of_repetitions(AXIS, outcomes(generator, curve, n, draws, CLASSES))
     made.classes = Classes(tuple(f"c{k}" for k in range(CLASSES)))

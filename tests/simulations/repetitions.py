@@ -30,7 +30,7 @@ def run_of_repetitions(axis: Axis, right: list[np.ndarray], kind: str = "scan") 
     prediction = np.where(np.concatenate(rows), label, np.int32(-1))
     names = [str(repetition) for repetition in range(repetitions)]
     return SimpleNamespace(
-        record=SimpleNamespace(kind=kind),
+        record=SimpleNamespace(kind=kind, trained=kind in ("sweep", "probe")),
         store="simulation",
         cells=cells,
         axes={axis.name: axis},
