@@ -71,6 +71,17 @@ class RunRecord:
 
     DEFINING = ("kind", "split", "per_class", "limit", "seed", "precision", "fingerprint")
 
+    @property
+    def trained(self) -> bool:
+        """Whether replicates are training runs, not random draws for a fixed model."""
+        imported = self.reference.get("replicates") == "trainings"
+        return self.kind in ("sweep", "probe") or (self.kind == "import" and imported)
+
+    @property
+    def paired(self) -> bool:
+        """Whether training runs of the same replicate share their seed between values (imports)."""
+        return bool(self.reference.get("paired_replicates"))
+
     def to_bytes(self) -> bytes:
         """Return run.json."""
         record = {item.name: getattr(self, item.name) for item in fields(self)}

@@ -1,0 +1,70 @@
+"""A part of a run: some of its classes, models and axes, read like the whole."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lpa.outcomes.reading import Outcomes
+
+__all__ = ["Part"]
+
+
+class Part(Outcomes):
+    """Outcomes limited to some classes, models and axes.
+
+    Predictions are read once and kept, so that several statistics of a run share them. Everything
+    that speaks of the run as a whole (record, plans, coverage) is the run's own.
+
+    Parameters
+    ----------
+    whole : Outcomes
+        The run, or a part of it.
+    labels : collection of int, optional
+        Only samples of these classes.
+    models, axes : collection of str, optional
+        Only cells of these.
+    """
+
+    def __init__(
+        self,
+        whole: Outcomes,
+        labels: Collection[int] | None = None,
+        models: Collection[str] | None = None,
+        axes: Collection[str] | None = None,
+    ) -> None:
+        self.__dict__.update(whole.__dict__)
+        self.__dict__.pop("counts", None)
+        self._whole = whole
+        self._predictions: npt.NDArray[Any] | None = None
+        kept = np.ones(len(whole.samples), dtype=bool)
+        if labels is not None:
+            kept = np.isin(whole.samples.label, list(labels))
+        self._images = None if kept.all() else np.flatnonzero(kept)
+        if self._images is not None:
+            self.samples = whole.samples.take(self._images)
+        cells = whole.cells
+        wanted = np.ones(len(cells), dtype=bool)
+        for column, names in (("model", models), ("axis", axes)):
+            if names is not None:
+                wanted &= cells[column].isin(list(names)).to_numpy()
+        self._cell_rows = None if wanted.all() else np.flatnonzero(wanted)
+        self._cells = cells[wanted].reset_index(drop=True)
+
+    def column(self, name: str) -> npt.NDArray[Any]:
+        """Return one column; see :meth:`Outcomes.column`."""
+        if name in ("label", "sample", "correct"):
+            return super().column(name)
+        if name == "prediction" and self._predictions is not None:
+            return self._predictions
+        values = self._whole.column(name)
+        if self._cell_rows is not None:
+            values = values[self._cell_rows]
+        if self._images is not None:
+            values = values[:, self._images]
+        if name == "prediction":
+            self._predictions = values
+        return values
