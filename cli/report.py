@@ -1,4 +1,4 @@
-"""``lpa report``: one HTML page of a run."""
+"""``lpa report``: one HTML page of a run, or of several side by side."""
 
 from __future__ import annotations
 
@@ -8,16 +8,19 @@ __all__ = ["command"]
 
 
 @click.command("report")
-@click.argument("run", type=click.Path())
+@click.argument("runs", type=click.Path(), nargs=-1, required=True, metavar="RUN...")
 @click.option(
     "-o", "--out", type=click.Path(), metavar="FILE",
-    help="Page to write; report.html in the run's folder by default.",
+    help="Page to write; by default report.html in the run's folder, and for several runs "
+    "report-of-runs.html here.",
 )  # fmt: skip
-def command(run: str, out: str | None) -> None:
-    """Write a page of curves and pictures that opens offline.
+def command(runs: tuple[str, ...], out: str | None) -> None:
+    """Write a page of findings, curves, tables and pictures that opens offline.
 
-    RUN is the folder of a run; neither the data nor the models are needed.
+    RUN is the folder of a run; neither the data nor the models are needed. Several runs stand side
+    by side on one page, their classes and axes matched by name.
     """
     import lpa
 
-    click.echo(f"{lpa.open(run).report(out)}")
+    first, *beside = [lpa.open(run) for run in runs]
+    click.echo(f"{first.report(out, beside)}")

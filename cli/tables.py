@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,9 +12,15 @@ import click
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["FORMATS", "format_option", "print_table"]
+__all__ = ["FORMATS", "READING", "STRENGTHS", "echo_notes", "format_option", "print_table"]
 
 FORMATS = ("table", "csv", "json", "latex", "markdown")
+
+READING = ("table", "latex", "markdown")
+"""Formats for reading; the others carry every column at full precision."""
+
+STRENGTHS = ("value", "old_value", "reference", "safe_to", "unsafe_from")
+"""Columns of values of an axis, which are written as they were typed."""
 
 format_option = click.option(
     "--format",
@@ -50,6 +56,12 @@ def print_table(table: pd.DataFrame, form: str, empty: str = "nothing to show") 
     else:
         writer = {"table": _for_terminal, "latex": _latex, "markdown": _markdown}[form]
         click.echo("\n".join(writer(table)))
+
+
+def echo_notes(notes: Iterable[str]) -> None:
+    """Say on standard error what the numbers do not cover."""
+    for note in notes:
+        click.echo(f"note: {_visible(note)}", err=True)
 
 
 def _json(table: pd.DataFrame) -> str:
@@ -98,7 +110,7 @@ def _strength(value: float | None) -> str:
 def _columns(table: pd.DataFrame) -> dict[str, list[str]]:
     return {
         name: [_strength(v) for v in _plain(table[name])]
-        if name == "value"
+        if name in STRENGTHS
         else _texts(table[name])
         for name in map(str, table.columns)
     }

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from lpa.datasets import list_datasets
     from lpa.errors import InputError
     from lpa.experiments.scan import estimate, scan
+    from lpa.importing.results import import_results
     from lpa.models import list_models
     from lpa.models.from_module import Model
     from lpa.outcomes import Outcomes
@@ -30,6 +31,7 @@ __all__ = [
     "Outcomes",
     "Run",
     "estimate",
+    "import_results",
     "list_augmentations",
     "list_datasets",
     "list_models",
@@ -47,6 +49,7 @@ _HOMES = {
     "Outcomes": "lpa.outcomes:Outcomes",
     "Run": "lpa.runs:Run",
     "estimate": "lpa.experiments.scan:estimate",
+    "import_results": "lpa.importing.results:import_results",
     "list_augmentations": "lpa.augmentations:list_augmentations",
     "list_datasets": "lpa.datasets:list_datasets",
     "list_models": "lpa.models:list_models",

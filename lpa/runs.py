@@ -12,19 +12,22 @@ import pandas as pd
 
 from lpa.axes import Axis
 from lpa.classes import Classes
-from lpa.errors import InputError, unknown
+from lpa.errors import InputError
 from lpa.exports import export_table
-from lpa.figures import FIGURES
 from lpa.outcomes import Outcomes
+from lpa.runs_choices import GroupsOption, chosen_names
+from lpa.runs_statistics import RunStatistics
 from lpa.statistics import STATISTICS
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
+    from lpa.report.serving import ReportServer
+
 __all__ = ["Run", "open_run"]
 
 
-class Run:
+class Run(RunStatistics):
     """A run folder, opened for reading. Needs neither torch nor the data.
 
     Parameters
@@ -106,7 +109,10 @@ class Run:
             )
         if not 0 < confidence < 1:
             raise InputError(f"confidence {confidence:g} is out of range; expected e.g. 0.95")
-        chosen = {"model": self._chosen("model", models), "axis": self._chosen("axis", axes)}
+        chosen = {
+            column: chosen_names(self.outcomes, column, names)
+            for column, names in (("model", models), ("axis", axes))
+        }
         wanted = None if classes is None else self.find_classes(classes)
         tables = []
         if aggregate or aggregate is None:
@@ -122,86 +128,79 @@ class Run:
                 table = table[table[column].isin(names)]
         return pd.DataFrame(table.reset_index(drop=True))
 
-    def _chosen(self, column: str, names: str | Sequence[str] | None) -> list[str] | None:
-        if names is None:
-            return None
-        listed = _split(names) if isinstance(names, str) else list(names)
-        present = list(self.outcomes.cells[column].dropna().unique())
-        for name in listed:
-            if name not in present:
-                raise unknown(column, name, present, "of this run")
-        return listed
-
-    def find_classes(self, wanted: str | Sequence[str]) -> list[int]:
-        """Return the indices of classes by name, label or index; see :meth:`curves`.
-
-        Raises
-        ------
-        InputError
-            For a name that is no class of the run, or the label of several.
-        """
-        names = _listed(wanted, self.classes) if isinstance(wanted, str) else list(wanted)
-        found = self.classes.find(names)
-        for name, index in zip(names, found, strict=True):
-            if index >= 0:
-                continue
-            same = [
-                other
-                for other, label in zip(self.classes.names, self.classes.labels, strict=True)
-                if label.casefold() == name.casefold()
-            ]
-            if len(same) > 1:
-                raise InputError(
-                    f"class {name!r} is the label of {len(same)} classes: "
-                    f"give one of the names {', '.join(same)}"
-                )
-            raise unknown("class", name, {*self.classes.names, *self.classes.labels}, "of this run")
-        return list(dict.fromkeys(int(index) for index in found))
-
     def figure(
         self,
         name: str,
         classes: str | Sequence[str] | None = None,
         *,
+        groups: GroupsOption = None,
         axis: str | None = None,
         models: str | Sequence[str] | None = None,
         split: str | None = None,
+        value: float | None = None,
+        top: int | None = None,
     ) -> go.Figure:
         """Draw a figure.
 
         Parameters
         ----------
-        name : {"mean_curve", "class_curves"}
-            Which figure.
+        name : str
+            One of :data:`lpa.figures.FIGURES`: ``mean_curve``, ``class_curves``,
+            ``class_heatmap``, ``ranking``, ``small_multiples``, ``drift``, ``table1``.
         classes : str or sequence of str, optional
-            Only these, for ``class_curves``.
+            Only these; by default the most hurt, where there are too many to be drawn.
+        groups : path or mapping, optional
+            Means of groups instead of classes, in ``class_curves``, ``class_heatmap`` and
+            ``small_multiples``; see :meth:`rank`.
         axis : str, optional
-            Which axis; the first of the run by default.
+            Which axis; the first of the run by default, all for ``small_multiples``.
         models : str or sequence of str, optional
             Only these.
         split : str, optional
             Only this split.
+        value : float, optional
+            Where drift is looked at; by default the strongest.
+        top : int, optional
+            How many classes are drawn where none are named.
 
         Raises
         ------
         InputError
             For unknown names, and when nothing would be drawn.
         """
-        if name not in FIGURES:
-            raise unknown("figure", name, FIGURES)
-        known = list(self.outcomes.cells["axis"].dropna().unique())
-        if axis is None:
-            if not known:
-                raise InputError(
-                    f"{self.path} has no axis to draw: only the identity was measured; "
-                    "run the scan with --aug"
-                )
-            axis = next((planned for planned in self.axes if planned in known), known[0])
-        level = "run" if self.outcomes.record.kind in ("sweep", "probe") else "image"
-        table = self.curves(
-            classes, name == "mean_curve", models=models, axes=[axis], split=split, level=level
-        )
-        return _function(FIGURES[name])(table, self.axes.get(axis) or Axis(axis, "value", 0.0))
+        from lpa.runs_figure import draw
+
+        return draw(self, name, classes, groups, axis, models, split, value, top)
+
+    def save_figure(
+        self,
+        name: str,
+        path: str | os.PathLike[str],
+        *,
+        width: str = "3.25in",
+        height: str | None = None,
+        **options: Any,
+    ) -> Path:
+        """Draw a figure into a file for print, and return its path.
+
+        Parameters
+        ----------
+        name, options
+            As in :meth:`figure`.
+        path : path
+            Ends in ``.pdf``, ``.svg`` or ``.png`` (300 dots per inch).
+        width, height : str
+            With a unit: in, cm, mm, pt or px. The height follows from the figure by default.
+
+        Raises
+        ------
+        InputError
+            As :meth:`figure`; for another suffix or size, and where kaleido or Chromium is missing.
+        """
+        from lpa.figures.files import check_file, write_figure
+
+        check_file(path, width, height)
+        return write_figure(self.figure(name, **options), path, width, height)
 
     def export(self, path: str | os.PathLike[str]) -> Path:
         """Write the long table, one row per cell and sample, atomically.
@@ -219,18 +218,43 @@ class Run:
         """
         return export_table(self.outcomes, path)
 
-    def report(self, path: str | os.PathLike[str] | None = None) -> Path:
+    def report(
+        self, path: str | os.PathLike[str] | None = None, beside: Sequence[Run] = ()
+    ) -> Path:
         """Write the report, one HTML page that opens offline, and return its path.
 
         Parameters
         ----------
         path : path, optional
-            ``report.html`` in the run's folder by default. Pictures that would make the page too
+            By default ``report.html`` in the run's folder, and for several runs
+            ``report-of-runs.html`` in the current directory. Pictures that would make the page too
             large lie in a folder beside it.
+        beside : sequence of Run
+            Other runs on the same page; classes and axes are matched by name.
         """
         from lpa.report import write_report
 
-        return write_report(self.outcomes, path or self.path / "report.html")
+        usual = Path("report-of-runs.html") if beside else self.path / "report.html"
+        return write_report([self.outcomes, *(run.outcomes for run in beside)], path or usual)
+
+    def view(self, port: int = 8000, beside: Sequence[Run] = ()) -> ReportServer:
+        """Make the report and serve it on this machine's loopback address alone.
+
+        Parameters
+        ----------
+        port : int
+            0 for any free one.
+        beside : sequence of Run
+            Other runs on the same page.
+
+        Returns
+        -------
+        ReportServer
+            Has the ``address`` to open; ``serve()`` answers until it is interrupted.
+        """
+        from lpa.report.serving import ReportServer
+
+        return ReportServer(lambda page: self.report(page, beside), port)
 
 
 def open_run(path: str | os.PathLike[str], strict: bool = False) -> Run:
@@ -250,31 +274,3 @@ def _stacked(means: pd.DataFrame, classes: pd.DataFrame) -> pd.DataFrame:
     columns.insert(columns.index("class"), "aggregate")
     return pd.concat([means.reindex(columns=columns).astype(classes.dtypes.to_dict()), classes],
                      ignore_index=True)[columns]  # fmt: skip
-
-
-def _split(text: str) -> list[str]:
-    """Split at the commas that stand in no brackets: options of augmentations keep theirs."""
-    parts, depth = [""], 0
-    for character in text:
-        depth += (character in "([") - (character in ")]")
-        if character == "," and not depth:
-            parts.append("")
-        else:
-            parts[-1] += character
-    return [part.strip() for part in parts if part.strip()]
-
-
-def _listed(text: str, classes: Classes) -> list[str]:
-    """Read a user's text as one class, a file of classes, or classes with commas between."""
-    if classes.find([text], by_index=False)[0] >= 0:
-        return [text]
-    file = Path(text)
-    try:
-        is_file = file.is_file()
-    except OSError:
-        is_file = False
-    lines = file.read_text(encoding="utf-8").splitlines() if is_file else text.split(",")
-    names = [line.strip() for line in lines if line.strip()]
-    if not names:
-        raise InputError(f"{text!r} names no class; expected names with commas between, or a file")
-    return names

@@ -16,6 +16,7 @@ from lpa.figures.class_curves import class_curves
 from lpa.figures.mean_curve import mean_curve
 from lpa.figures.theme import theme, value_axis
 from lpa.outcomes import Outcomes, Samples
+from lpa.runs import open_run
 from lpa.statistics.accuracy import class_accuracy
 from lpa.statistics.aggregates import mean_accuracy
 
@@ -132,9 +133,8 @@ def test_a_figure_that_would_be_empty_is_refused(outcomes: Outcomes, function: o
     )
 
 
-def test_every_registered_figure_can_be_drawn(outcomes: Outcomes) -> None:
-    from lpa.runs import open_run
-
-    run = open_run(outcomes.store.root)
-    for name in FIGURES:
-        assert len(lines(run.figure(name))) >= 2
+def test_every_registered_figure_can_be_drawn(tmp_path: Path) -> None:
+    run = open_run(write_run(tmp_path / "run", pictures=False))
+    for name in set(FIGURES) - {"table1"}:
+        figure = run.figure(name)
+        assert len(figure.data) >= 1 and figure.layout.font.size == 13, name

@@ -18,7 +18,7 @@ LEVELS = [
     {"augmentations", "models", "datasets", "engines", "statistics", "figures"},
     {"streams"},
     {"forward", "examples", "exports"},
-    {"measurement", "report"},
+    {"measurement", "report", "importing"},
     {"runs"},
     {"experiments"},
 ]
@@ -110,7 +110,11 @@ def test_what_reads_outcomes_does_not_name_torch() -> None:
     assert wrong == []
 
 
-@pytest.mark.parametrize("command", ["", "scan", "show", "curves", "report", "export", "models"])
+@pytest.mark.parametrize(
+    "command",
+    ["", "scan", "show", "curves", "rank", "compare", "test", "policy", "gate", "report", "view",
+     "figure", "export", "import", "models"],
+)  # fmt: skip
 def test_help_imports_nothing_heavy(command: str) -> None:
     script = (
         "import sys\n"

@@ -12,13 +12,21 @@ from typing import Any
 
 import numpy as np
 import pytest
-from synthetic import CROP, CUTOUT, made_up_samples, write_run
+from synthetic import (
+    CROP,
+    CUTOUT,
+    made_up_cells,
+    made_up_outcomes,
+    made_up_samples,
+    write_run,
+)
 
 from lpa.errors import InputError
 from lpa.outcomes import Outcomes, Samples, Store, put_failure
 from lpa.report import omissions, write_report
-from lpa.report_curves import CurveTables, pack
-from lpa.report_pictures import PictureFiles, class_pictures, strips
+from lpa.report.packing import pack
+from lpa.report.pictures import PictureFiles, class_pictures, strips
+from lpa.report.wording import points
 from lpa.statistics.accuracy import class_accuracy
 from lpa.statistics.aggregates import mean_accuracy
 
@@ -61,6 +69,15 @@ def embedded(page: str) -> dict[str, Any]:
 def unpacked(text: str) -> np.ndarray:
     steps = np.frombuffer(base64.b64decode(text), dtype="<u2").astype(float)
     return np.where(steps == 65535, np.nan, steps / 65534)
+
+
+def unpacked_whole(text: str) -> list[int]:
+    steps = np.frombuffer(base64.b64decode(text), dtype="<u2").astype(int)
+    return np.where(steps == 65535, -1, steps).tolist()
+
+
+def unpacked_floats(text: str) -> np.ndarray:
+    return np.frombuffer(base64.b64decode(text), dtype="<f4").astype(float)
 
 
 def test_packed_numbers_come_back_within_half_a_step() -> None:
@@ -142,15 +159,15 @@ def test_verdicts_are_the_outcomes_of_that_draw(folder: Path, tmp_path: Path) ->
 def test_pictures_beyond_the_budget_lie_beside_the_page(folder: Path, tmp_path: Path) -> None:
     whole = class_pictures(Outcomes(folder), PictureFiles(tmp_path / "whole.html"), [])
     assert not (tmp_path / "whole_files").exists()
-    size = sum(len(base64.b64decode(source.partition(",")[2])) for source in whole[2])
+    size = sum(len(base64.b64decode(each.source.partition(",")[2])) for each in whole[2])
     files = PictureFiles(tmp_path / "page.html")
     sources = class_pictures(Outcomes(folder), files, [2], budget=size)
-    inside = [label for label, found in sources.items() if found[0].startswith("data:")]
+    inside = [label for label, found in sources.items() if found[0].source.startswith("data:")]
     assert inside == [2] and sources[2] == whole[2]
     assert files.count == 8 + 9 + 9
     for label, found in sources.items():
         assert len(found) == (8 if label == 0 else 9)
-        for source in found:
+        for _, source in found:
             if label not in inside:
                 assert source.startswith("page_files/")
                 assert (tmp_path / source).read_bytes()[8:12] == b"WEBP"
@@ -210,6 +227,7 @@ def test_what_is_left_out_is_stated(tmp_path: Path) -> None:
         "draws. It says nothing of the class, so there are no intervals and no ranking.",
         "1 class has fewer than 10 images: shown with wide intervals, never ranked.",
         "1 of 4 classes have no image in the data; models may still predict them.",
+        "first on crop has 1 to 2 draws of a value: images weigh equally, however many they have.",
     ]
 
 
@@ -225,7 +243,7 @@ def test_models_measured_at_fewer_values_are_named(tmp_path: Path) -> None:
 def test_a_page_needs_no_pictures(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "run", pictures=False)
     data = embedded(write_report(Outcomes(folder), tmp_path / "p.html").read_text())
-    assert data["strips"] == [] and data["pictures"] == {}
+    assert data["strips"] == [] and data["pictures"] == [{}] and data["flips"] == []
 
 
 def test_a_damaged_picture_does_not_keep_the_numbers_back(tmp_path: Path) -> None:
@@ -233,7 +251,7 @@ def test_a_damaged_picture_does_not_keep_the_numbers_back(tmp_path: Path) -> Non
     for file in (folder / "examples").iterdir():
         file.write_bytes(file.read_bytes()[:50])
     data = embedded(write_report(Outcomes(folder), tmp_path / "p.html").read_text())
-    assert data["pictures"] == {} and len(data["curves"]) == 4
+    assert data["pictures"] == [{}] and len(data["curves"]) == 4
 
 
 def test_both_splits_have_curves(tmp_path: Path) -> None:
@@ -248,9 +266,11 @@ def test_both_splits_have_curves(tmp_path: Path) -> None:
 
 def test_a_sweep_is_reported_at_the_level_of_runs(tmp_path: Path) -> None:
     outcomes = Outcomes(write_run(tmp_path / "run", kind="sweep", draws=3, pictures=False))
-    assert CurveTables(outcomes).level == "run"
     page = write_report(outcomes, tmp_path / "p.html").read_text()
     assert "speak of the level <b>run</b>" in page
+    data = embedded(page)
+    assert data["levels"] == ["image", "run"] and data["runs"][0]["level"] == "run"
+    assert sorted(curve["level"] for curve in data["curves"]) == ["image"] * 4 + ["run"] * 4
     assert "3 training runs of each strength" in page
 
 
@@ -278,3 +298,122 @@ def test_a_page_that_cannot_be_written_is_one_clear_line(folder: Path, tmp_path:
         write_report(Outcomes(folder), tmp_path / "file" / "page.html")
     message = str(caught.value)
     assert message.startswith("cannot write ") and "\n" not in message
+
+
+def visible(page: str) -> str:
+    """Return the text of the page without its scripts and styles."""
+    bare = re.sub(r"<(script|style).*?</\1>", "", page, flags=re.S)
+    parser = Elements()
+    parser.feed(bare)
+    return re.sub(r"\s+", " ", "".join(parser.texts))
+
+
+def cells_of(**chosen: Any) -> list[int]:
+    """Return the numbers of the cells of a default run that have the given facts."""
+    axes = {CROP: CROP.grid, CUTOUT: CUTOUT.grid}
+    cells = made_up_cells(("first", "second"), axes, 2)
+    return [
+        row
+        for row, cell in enumerate(cells)
+        if all(getattr(cell, name) == value for name, value in chosen.items())
+    ]
+
+
+def without(path: Path, rows: list[int]) -> Outcomes:
+    missing = [(shard, row) for shard in range(8) for row in rows]
+    return Outcomes(write_run(path, per_class=20, missing=missing, pictures=False))
+
+
+def test_the_findings_stand_in_the_page_and_in_its_data(tmp_path: Path) -> None:
+    names = [f"n{k}" for k in range(12)]
+    outcomes = Outcomes(
+        write_run(tmp_path / "run", names=names, titles=[f"<u>{n}" for n in names], per_class=50)
+    )
+    page = write_report(outcomes, tmp_path / "p.html").read_text()
+    data, text = embedded(page), visible(page)
+    assert data["findings"]
+    for finding in data["findings"]:
+        numbers = finding["numbers"]
+        assert f"{numbers['title']}: {points(-numbers['loss'])} points at" in text
+        assert 0 < numbers["low"] <= numbers["loss"] <= numbers["high"]
+        assert finding["markdown"].startswith("- **&lt;u&gt;")
+    assert data["first"] == [finding["class"] for finding in data["findings"][:3]]
+
+
+def test_a_run_without_reference_has_curves_and_says_that_it_has_no_losses(
+    tmp_path: Path,
+) -> None:
+    outcomes = without(tmp_path / "run", cells_of(axis=None))
+    page = write_report(outcomes, tmp_path / "p.html").read_text()
+    data = embedded(page)
+    assert len(data["curves"]) == 4 and data["ranks"] == [] and data["findings"] == []
+    text = visible(page)
+    assert "first on crop: nothing measured at the reference 1; no losses are given." in text
+    assert "No augmentation or axis has both its reference and another value" in text
+
+
+def test_one_class_alone_has_its_curves_and_no_agreement(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run", names=("a",), titles=("alone",), per_class=30)
+    page = write_report(Outcomes(folder), tmp_path / "p.html").read_text()
+    assert "Agreement takes 3 classes of 4 images or more." in visible(page)
+    assert len(embedded(page)["curves"]) == 4
+
+
+def test_missing_probabilities_change_no_number(tmp_path: Path) -> None:
+    samples = made_up_samples(4, 12)
+    axes = {CROP: CROP.grid, CUTOUT: CUTOUT.grid}
+    cells = made_up_cells(("first", "second"), axes, 2)
+    columns = made_up_outcomes(cells, samples, 4, axes)
+    empty = {
+        name: np.full_like(values, np.nan) if "probability" in name else values
+        for name, values in columns.items()
+    }
+    pages = [
+        embedded(
+            write_report(
+                Outcomes(write_run(tmp_path / name, samples=samples, columns=each)),
+                tmp_path / f"{name}.html",
+            ).read_text()
+        )
+        for name, each in (("whole", columns), ("empty", empty))
+    ]
+    assert pages[0] == pages[1]
+
+
+def test_unequal_draws_and_a_ragged_model_are_stated(tmp_path: Path) -> None:
+    rows = cells_of(model="first", axis="crop", value=0.4, replicate=1)
+    text = visible(write_report(without(tmp_path / "a", rows), tmp_path / "p.html").read_text())
+    assert "first on crop has 1 to 2 draws of a value: images weigh equally" in text
+    rows = [
+        row
+        for value in (0.8, 0.6, 0.4, 0.3, 0.2)
+        for row in cells_of(model="second", axis="crop", value=value)
+    ]
+    page = write_report(without(tmp_path / "b", rows), tmp_path / "q.html").read_text()
+    assert "second was measured at 2 of 7 values of crop." in visible(page)
+    # What both models have in common is the strongest value, where the average is no longer fine.
+    assert "at crop 0.08, where it has lost more than 10 points already" in visible(page)
+    assert "second on crop: no other model has the values 1,0.08" in visible(page)
+
+
+def test_runs_that_share_no_class_stand_side_by_side(tmp_path: Path) -> None:
+    first = write_run(tmp_path / "a", names=("a", "b"), titles=("a", "b"), per_class=20)
+    second = write_run(tmp_path / "b", names=("c", "d"), titles=("c", "d"), models=("third",))
+    page = write_report([Outcomes(first), Outcomes(second)], tmp_path / "p.html").read_text()
+    data = embedded(page)
+    assert "a and b share no class (classes are matched by name)" in visible(page)
+    assert data["models"] == ["first · a", "second · a", "third · b"]
+    assert [entry["n"] for entry in data["classes"]] == [[20, 0], [20, 0], [0, 12], [0, 12]]
+    for curve in data["curves"]:
+        accuracy = unpacked(curve["accuracy"]).reshape(-1, 4)
+        mine = [0, 1] if curve["run"] == 0 else [2, 3]
+        assert np.isfinite(accuracy[:, mine]).all()
+        assert np.isnan(np.delete(accuracy, mine, axis=1)).all()
+
+
+def test_no_text_of_a_page_shows_a_number_that_is_none(tmp_path: Path) -> None:
+    for kind, sizes in (("scan", [40, 9, 1, 0]), ("sweep", 20), ("scan", 1)):
+        samples = made_up_samples(4, sizes)
+        folder = write_run(tmp_path / f"{kind}{sizes}", samples=samples, kind=kind)
+        text = visible(write_report(Outcomes(folder), tmp_path / "p.html").read_text())
+        assert not re.search(r"\b(nan|NaN|inf|None|undefined)\b", text)

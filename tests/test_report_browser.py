@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import csv
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from synthetic import write_run
+from trained_runs import write_sweep
 
 from lpa.outcomes import Outcomes
 from lpa.report import write_report
@@ -55,7 +58,7 @@ class Visit:
         self.page.on("dialog", lambda dialog: self.errors.append(dialog.message))
         self.page.on("request", lambda request: self.requests.append(request.url))
         self.page.goto(address)
-        self.page.wait_for_selector("#class-plot .scatterlayer")
+        self.page.wait_for_selector("html[data-drawn]")
 
     def curves(self, plot: str = "class-plot") -> list[str]:
         return self.page.evaluate(
@@ -80,6 +83,8 @@ def test_curves_are_drawn_without_an_error_or_a_request(visit: Visit) -> None:
     assert visit.page.locator("#heat-plot .heatmaplayer image").count() == 1
     assert visit.page.locator("#strip figure").count() == 7
     assert visit.page.locator("#class-pictures img").count() == 4 * 9
+    assert visit.page.locator("#multiples-grid svg").count() == 2 * 2
+    assert visit.page.locator("#ranking-table tbody tr").count() == 6
     broken = "[...document.images].filter(i => i.complete && !i.naturalWidth).length"
     assert visit.page.evaluate(broken) == 0
 
@@ -116,6 +121,7 @@ def test_augmentation_and_models_are_chosen_above(visit: Visit) -> None:
     page.locator("#axis-choice label", has_text="cutout").click()
     title = "document.getElementById('class-plot').layout.xaxis.title.text"
     assert page.evaluate(title) == "cutout (fraction of the view erased)"
+    assert page.inner_text("#heat-note").endswith("on cutout.")
     page.locator("#model-choice label", has_text="first").click()
     assert visit.curves("mean-plot") == ["second"]
     assert page.locator("#strip .verdict").count() == 5
@@ -194,4 +200,189 @@ def test_a_dark_screen_gets_a_dark_page_and_figures(browser: Any, address: str) 
     # The page forbids the eval that wait_for_function would use.
     visit.page.wait_for_timeout(200)
     assert visit.page.evaluate(font) == "#26262b"
+    visit.context.close()
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A run with findings: classes of fifty images, one of them called like a formula."""
+    folder = tmp_path_factory.mktemp("large")
+    titles = [f"class {k}" for k in range(28)] + [HOSTILE, "=cmd()"]
+    titles[3] = "a class whose name is extraordinarily long, as in some hierarchical data sets"
+    run = write_run(
+        folder / "run", names=[f"n{k:02d}" for k in range(30)], titles=titles, per_class=50,
+        models=("first", "vit_small_patch16_224.augreg_in21k_ft_in1k_and_some_more_words"),
+    )  # fmt: skip
+    return write_report(Outcomes(run), folder / "report.html").as_uri()
+
+
+@pytest.fixture
+def lands(browser: Any, large: str) -> Iterator[Visit]:
+    found = Visit(browser, large)
+    yield found
+    assert found.errors == []
+    assert [url for url in found.requests if not url.startswith(("data:", "blob:"))] == [
+        found.requests[0]
+    ]
+    found.context.close()
+
+
+def column(page: Any, name: str) -> list[str]:
+    place = page.locator("#ranking-table thead th").evaluate_all(
+        "(heads, name) => heads.findIndex(h => h.dataset.column === name)", name
+    )
+    cells = page.locator(f"#ranking-table tbody tr > :nth-child({place + 1})")
+    return cells.locator("> button, > .number").all_inner_texts()
+
+
+def test_it_lands_on_the_findings_beside_pictures_where_the_label_is_lost(lands: Visit) -> None:
+    page = lands.page
+    first = page.locator(".findings li").first
+    assert first.bounding_box()["y"] < 900
+    assert page.locator(".findings li").count() == len(page.evaluate(DATA + ".findings"))
+    captions = page.locator(".evidence figcaption").all_inner_texts()
+    assert captions and all(text.startswith("✗ ") for text in captions)
+
+
+DATA = "JSON.parse(document.getElementById('data').textContent)"
+
+
+def test_a_finding_shows_its_curve_and_is_copied_as_markdown(lands: Visit) -> None:
+    page, context = lands.page, lands.context
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    finding = page.evaluate(DATA + ".findings")[1]
+    page.locator("[data-copy]").nth(1).click()
+    page.wait_for_selector("text=Copied")
+    assert page.evaluate("navigator.clipboard.readText()") == finding["markdown"]
+    page.locator("[data-show]").nth(1).click()
+    titles = [entry["title"] for entry in page.evaluate(DATA + ".classes")]
+    wanted = titles[finding["class"]]
+    assert {name.split(", ")[0] for name in lands.curves()} <= {
+        wanted.split(", ")[0].replace("<", "&lt;").replace(">", "&gt;")
+    }
+    assert page.locator("#chosen li").count() == 1
+
+
+def test_the_ranking_sorts_filters_and_drives_the_curves(lands: Visit) -> None:
+    page = lands.page
+    assert column(page, "rank") == [str(rank) for rank in range(1, 31)]
+    head = page.locator("#ranking-table th[data-column=loss] button")
+    head.click()
+    losses = [float(text.replace("\u2212", "-")) for text in column(page, "loss")]
+    assert losses == sorted(losses)
+    head.click()
+    losses = [float(text.replace("\u2212", "-")) for text in column(page, "loss")]
+    assert losses == sorted(losses, reverse=True)
+    assert page.locator("#ranking-table th[data-column=loss]").get_attribute("aria-sort") == (
+        "descending"
+    )
+    page.fill("#ranking-filter", "cmd")
+    assert column(page, "class") == ["=cmd()"]
+    assert page.inner_text("#ranking-count") == "1 of 30 classes"
+    before = lands.curves()
+    page.locator("#ranking-table tbody tr").click()
+    assert lands.curves() == [*before, *[name for name in lands.curves() if "=cmd()" in name]]
+    assert len(lands.curves()) == len(before) + 2
+    page.fill("#ranking-filter", "")
+    page.select_option("#ranking-only", "lost")
+    shown = column(page, "there")
+    assert 0 < len(shown) < 30
+
+
+def test_the_ranking_answers_to_the_keyboard(lands: Visit) -> None:
+    page = lands.page
+    before = len(lands.curves())
+    page.locator("#ranking-table th[data-column=images] button").focus()
+    page.keyboard.press("Enter")
+    head = page.locator("#ranking-table th[data-column=images]")
+    assert head.get_attribute("aria-sort") == "ascending"
+    name = page.locator("#ranking-table tbody tr[data-class='20'] button")
+    name.focus()
+    page.keyboard.press("Enter")
+    assert len(lands.curves()) == before + 2
+    assert name.get_attribute("aria-pressed") == "true"
+    assert page.evaluate("document.activeElement.textContent") == "class 20"
+
+
+def test_a_link_restores_the_ranking_and_the_model_in_focus(lands: Visit, browser: Any) -> None:
+    page = lands.page
+    page.select_option("#focus", index=0)
+    page.locator("#ranking-table th[data-column=threshold] button").click()
+    page.locator("#ranking-table th[data-column=threshold] button").click()
+    page.fill("#ranking-filter", "class 1")
+    again = Visit(browser, page.evaluate("location.href"))
+    try:
+        assert again.page.input_value("#ranking-filter") == "class 1"
+        assert again.page.input_value("#focus") == "0"
+        assert column(again.page, "class") == column(page, "class")
+        assert again.page.locator("th[aria-sort=descending]").get_attribute("data-column") == (
+            "threshold"
+        )
+    finally:
+        again.context.close()
+
+
+def downloaded(page: Any, name: str) -> list[list[str]]:
+    with page.expect_download() as caught:
+        page.locator(f".download[data-numbers='{name}']").click()
+    assert caught.value.suggested_filename == f"{name}.csv"
+    return list(csv.reader(Path(caught.value.path()).read_text("utf-8").splitlines()))
+
+
+def test_the_numbers_behind_every_figure_can_be_downloaded(lands: Visit) -> None:
+    page = lands.page
+    page.locator("details").evaluate_all("all => all.forEach(one => { one.open = true; })")
+    names = page.locator(".download").evaluate_all("all => all.map(b => b.dataset.numbers)")
+    assert {"findings", "mean", "classes", "drift", "ranking", "heat", "multiples", "hurt",
+            "agreement", "pairs"} <= set(names)  # fmt: skip
+    for name in names:
+        head, *rows = downloaded(page, name)
+        assert rows and all(len(row) == len(head) for row in rows), name
+
+
+def test_a_class_called_like_a_formula_is_text_in_a_download(lands: Visit) -> None:
+    head, *rows = downloaded(lands.page, "heat")
+    at = head.index("title")
+    assert {row[at] for row in rows} >= {"'=cmd()", HOSTILE}
+    assert not any(cell.startswith(("=", "+", "@")) for row in rows for cell in row)
+    accuracy = [float(row[head.index("accuracy")]) for row in rows]
+    values = {row[head.index("value")] for row in rows}
+    assert len(rows) == 30 * len(values) and len(values) > 4
+    assert all(0 <= share <= 1 for share in accuracy)
+
+
+@pytest.mark.parametrize("width", [320, 390])
+def test_long_names_do_not_make_a_phone_scroll_sideways(
+    browser: Any, large: str, width: int
+) -> None:
+    visit = Visit(browser, large, viewport={"width": width, "height": 800})
+    assert visit.page.evaluate("document.documentElement.scrollWidth") == width
+    assert visit.errors == []
+    visit.context.close()
+
+
+def test_a_printed_page_holds_every_figure(lands: Visit) -> None:
+    assert lands.page.pdf(format="A4")[:5] == b"%PDF-"
+    lands.page.emulate_media(media="print")
+    hidden = "[...document.querySelectorAll('.toolbar, .download, .actions, .finder')]"
+    assert lands.page.evaluate(f"{hidden}.every(node => getComputedStyle(node).display === 'none')")
+
+
+def test_several_runs_stand_on_one_page(browser: Any, tmp_path_factory: Any) -> None:
+    folder = tmp_path_factory.mktemp("several")
+    scan = write_run(folder / "scan", per_class=20)
+    wanted = {1.0: [0.9, 0.8, 0.9], 0.3: [0.9, 0.4, 0.9], 0.08: [0.8, 0.2, 0.9]}
+    sweep = write_sweep(folder / "sweep", wanted, runs=5, per_class=30)
+    page = write_report([Outcomes(scan), Outcomes(sweep)], folder / "page.html")
+    visit = Visit(browser, page.as_uri())
+    assert visit.curves("mean-plot") == ["rn50 · sweep"]
+    assert visit.page.is_visible("#level-choice") and visit.page.is_visible("#table-1 table")
+    visit.page.locator("#level-choice label", has_text="images").click()
+    assert "level: image" in visit.page.inner_text("#mean-note")
+    visit.page.locator("#axis-choice label", has_text="cutout").click()
+    assert visit.curves("mean-plot") == ["first · scan", "second · scan"]
+    assert visit.page.inner_text("#ranking-note").startswith("rn50 · sweep has no losses on cutout")
+    visit.page.select_option("#focus", label="first · scan")
+    assert visit.page.locator("#ranking-table tbody tr").count() == 4
+    assert visit.errors == []
     visit.context.close()

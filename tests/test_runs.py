@@ -120,7 +120,8 @@ def test_a_figure_takes_classes_axis_and_models(run: Run) -> None:
     with pytest.raises(InputError) as caught:
         run.figure("class_curve")
     assert str(caught.value) == (
-        "unknown figure 'class_curve': did you mean 'class_curves' or 'mean_curve'?"
+        "unknown figure 'class_curve': did you mean 'class_curves' or 'mean_curve' or "
+        "'class_heatmap'?"
     )
 
 

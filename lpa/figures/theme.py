@@ -17,7 +17,17 @@ import plotly.graph_objects as go
 from lpa.axes import Axis, format_value
 from lpa.errors import InputError
 
-__all__ = ["accuracy_axis", "add_curve", "empty", "finish", "theme", "value_axis"]
+__all__ = [
+    "accuracy_axis",
+    "add_curve",
+    "as_text",
+    "dress",
+    "empty",
+    "finish",
+    "line_look",
+    "theme",
+    "value_axis",
+]
 
 MANY_TICKS = 12
 """Up to so many values are each marked on the axis."""
@@ -72,8 +82,19 @@ def accuracy_axis() -> dict[str, Any]:
     }
 
 
+def as_text(name: str) -> str:
+    """Escape a name: plotly reads a little HTML, and a class's name is text."""
+    return name.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
 def add_curve(
-    figure: go.Figure, rows: Any, name: str, colour: int, marker: int, split: str
+    figure: go.Figure,
+    rows: Any,
+    name: str,
+    colour: int,
+    marker: int,
+    split: str,
+    **place: Any,
 ) -> None:
     """Add one curve and, where it has intervals, the band behind it.
 
@@ -85,9 +106,11 @@ def add_curve(
         Positions in the theme's lists, which are cycled.
     split : str
         Curves of ``train`` are dashed.
+    **place
+        Of both traces: ``row`` and ``col`` of a panel, ``showlegend``.
     """
-    # Plotly reads a little HTML in names; a class's name is text.
-    name = name.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    legend = place.pop("showlegend", True)
+    name = as_text(name)
     look = theme()
     hue = look["light"]["palette"][colour % len(look["light"]["palette"])]
     banded = rows[rows["low"].notna() & rows["high"].notna()]
@@ -97,11 +120,14 @@ def add_curve(
             y=[*banded["low"], *banded["high"][::-1]],
             fill="toself",
             fillcolor=f"rgba({', '.join(str(int(hue[k : k + 2], 16)) for k in (1, 3, 5))}, 0.15)",
+            # Without a mode, a short trace gets markers.
+            mode="lines",
             line={"width": 0},
             hoverinfo="skip",
             legendgroup=name,
             showlegend=False,
             name=f"{name}, interval",
+            **place,
         )
     figure.add_scatter(
         x=rows["value"].tolist(),
@@ -116,6 +142,8 @@ def add_curve(
             "%{y:.1%} [%{customdata[0]:.1%}, %{customdata[1]:.1%}]<br>"
             "%{customdata[2]} images, %{customdata[3]} draws"
         ),
+        showlegend=legend,
+        **place,
     )
 
 
@@ -127,19 +155,31 @@ def empty(name: str, axis: str) -> InputError:
     )
 
 
-def finish(figure: go.Figure, axis: Axis, values: Sequence[float]) -> go.Figure:
-    """Give a figure its axes and its look, and return it."""
+def line_look() -> dict[str, Any]:
+    """Return the look of an axis's lines."""
+    colours = theme()["light"]
+    return {"gridcolor": colours["grid"], "linecolor": colours["line"], "zeroline": False}
+
+
+def dress(figure: go.Figure) -> go.Figure:
+    """Give a figure its font, colours and margins, and return it."""
     look = theme()
-    colours = look["light"]
-    line = {"gridcolor": colours["grid"], "linecolor": colours["line"], "zeroline": False}
     figure.update_layout(
-        font={"family": look["font"], "color": colours["text"], "size": 13},
+        font={"family": look["font"], "color": look["light"]["text"], "size": 13},
         paper_bgcolor="white",
         plot_bgcolor="white",
-        xaxis={**value_axis(axis, values), **line, "showgrid": False, "showline": True},
-        yaxis={**accuracy_axis(), **line},
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
         margin={"l": 60, "r": 16, "t": 40, "b": 52},
         hovermode="closest",
     )
     return figure
+
+
+def finish(figure: go.Figure, axis: Axis, values: Sequence[float]) -> go.Figure:
+    """Give a figure of curves its axes and its look, and return it."""
+    line = line_look()
+    figure.update_layout(
+        xaxis={**value_axis(axis, values), **line, "showgrid": False, "showline": True},
+        yaxis={**accuracy_axis(), **line},
+    )
+    return dress(figure)

@@ -6,7 +6,7 @@ import base64
 import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -14,9 +14,16 @@ import pyarrow.parquet as pq
 
 from lpa.outcomes import Outcomes, Store
 
-__all__ = ["PictureFiles", "class_pictures", "strips"]
+__all__ = ["Picture", "PictureFiles", "class_pictures", "strips"]
 
 PER_CLASS = 9
+
+
+class Picture(NamedTuple):
+    """One picture: its sample, and where the page finds it."""
+
+    sample: int
+    source: str
 
 
 class PictureFiles:
@@ -47,9 +54,10 @@ class PictureFiles:
 
 
 def class_pictures(
-    outcomes: Outcomes, files: PictureFiles, first: Sequence[int], budget: int = 1_500_000
-) -> dict[int, list[str]]:
-    """Return, for each class's index, the sources of up to nine of its pictures.
+    outcomes: Outcomes, files: PictureFiles, first: Sequence[int], budget: int = 1_200_000,
+    run: int = 0,
+) -> dict[int, list[Picture]]:  # fmt: skip
+    """Return, for each class's index, up to nine of its pictures.
 
     Parameters
     ----------
@@ -57,6 +65,8 @@ def class_pictures(
         Classes whose pictures go into the page before others.
     budget : int
         Bytes of pictures that go into the page.
+    run : int
+        Number of the run on the page, for the files' names.
     """
     label_of = _labels(outcomes)
     by_class: dict[int, list[tuple[int, bytes]]] = {}
@@ -66,21 +76,29 @@ def class_pictures(
         if label >= 0 and row["sample"] not in seen:
             seen.add(row["sample"])
             by_class.setdefault(label, []).append((row["sample"], row["image"]))
-    result: dict[int, list[str]] = {}
+    result: dict[int, list[Picture]] = {}
     for label in [*(c for c in first if c in by_class), *sorted(by_class.keys() - set(first))]:
         images = sorted(by_class[label])[:PER_CLASS]
         budget -= sum(len(image) for _, image in images)
         result[label] = [
-            files.place(f"picture-{sample}", image, budget >= 0) for sample, image in images
+            Picture(sample, files.place(f"picture-{run}-{sample}", image, budget >= 0))
+            for sample, image in images
         ]
     return result
 
 
 def strips(
     outcomes: Outcomes, files: PictureFiles, axes: list[str], models: list[str],
-    budget: int = 2_000_000,
+    first: Sequence[int] = (), budget: int = 1_600_000, run: int = 0,
 ) -> list[dict[str, Any]]:  # fmt: skip
     """Return the augmented examples, each with what every model said of it at that draw.
+
+    Parameters
+    ----------
+    axes, models : list of str
+        The run's own names, whose positions the items hold.
+    first, budget, run
+        As in :func:`class_pictures`.
 
     Returns
     -------
@@ -97,8 +115,8 @@ def strips(
     names = dict(zip(outcomes.samples.sample.tolist(), outcomes.samples.name, strict=True))
     wanted = sorted(sample for sample in rows if sample in label_of)
     verdicts = _verdicts(outcomes, wanted, models)
-    result = []
-    for sample in wanted:
+    found: dict[int, dict[str, Any]] = {}
+    for sample in sorted(wanted, key=lambda sample: label_of[sample] not in first):
         items = []
         for number, (key, image) in enumerate(rows[sample].items()):
             axis, value, replicate = key
@@ -110,12 +128,12 @@ def strips(
                     "axis": None if axis is None else axes.index(axis),
                     "value": value,
                     "replicate": replicate,
-                    "source": files.place(f"strip-{sample}-{number}", image, budget >= 0),
+                    "source": files.place(f"strip-{run}-{sample}-{number}", image, budget >= 0),
                     "verdicts": verdicts.get((sample, *key), []),
                 }
             )
-        result.append({"label": label_of[sample], "name": names[sample], "items": items})
-    return result
+        found[sample] = {"label": label_of[sample], "name": names[sample], "items": items}
+    return [found[sample] for sample in wanted]
 
 
 def _verdicts(

@@ -1,0 +1,94 @@
+"""``lpa policy``: for each class, the range of strengths that is shown to be safe."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from .choices import (
+    axes_option,
+    classes_option,
+    drop_option,
+    family_option,
+    groups_option,
+    models_option,
+    run_argument,
+    split_option,
+)
+from .shown import with_intervals
+from .tables import READING, echo_notes, format_option, print_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["command"]
+
+
+@click.command("policy")
+@run_argument
+@click.option(
+    "-o", "--out", type=click.Path(), metavar="FILE",
+    help="Write the policy of one model and axis as JSON, for training sweeps.",
+)  # fmt: skip
+@drop_option
+@family_option
+@models_option
+@axes_option
+@classes_option
+@groups_option
+@split_option
+@format_option
+def command(
+    run: str,
+    out: str | None,
+    drop: float,
+    family: str,
+    models: str | None,
+    axes: str | None,
+    classes: str | None,
+    groups: str | None,
+    split: str | None,
+    form: str,
+) -> None:
+    """Show for each class up to which strength it is safe.
+
+    RUN is the folder of a run. Safe: with 95 % confidence the class loses less than --drop there
+    and at all weaker values; with --family all, all classes at once. A class that is "not
+    significantly hurt" is not safe.
+    """
+    import lpa
+
+    if out is not None and (classes is not None or groups is not None):
+        raise lpa.InputError(
+            "a policy's file is of all classes; leave --classes and --groups out, or -o"
+        )
+    opened = lpa.open(run)
+    path = None
+    if out is not None:
+        path = opened.write_policy(
+            out, drop, model=models, axis=axes, split=split,
+            family="all" if family == "all" else "one",
+        )  # fmt: skip
+    table = opened.policy(
+        drop, classes=classes, groups=groups, models=models, axes=axes, split=split,
+        family="all" if family == "all" else "one",
+    )  # fmt: skip
+    echo_notes(table.attrs["notes"])
+    if path is not None:
+        counts = table["state"].value_counts()
+        states = ", ".join(f"{count} {state}" for state, count in counts.items())
+        click.echo(f"at the strongest value: {states}", err=True)
+        click.echo(f"{path}")
+        return
+    print_table(_shown(table) if form in READING else table, form)
+
+
+def _shown(table: pd.DataFrame) -> pd.DataFrame:
+    if "group" in table.columns:
+        table = with_intervals(table, {"loss": ("low", "high")})
+        columns = ["model", "axis", "split", "group", "loss", "interval"]
+        columns += ["safe", "undecided", "unsafe", "undefined", "classes", "n", "level"]
+        return table[columns]
+    columns = ["model", "axis", "split", "class", "title", "safe_to", "unsafe_from", "state"]
+    return table[[*columns, "n", "needed", "drop", "confidence", "family", "level"]]

@@ -1,0 +1,111 @@
+"""What the numbers of a report do not cover, in sentences."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lpa.axes import format_value
+from lpa.outcomes import Outcomes
+from lpa.report.sources import Sources
+from lpa.report.wording import count
+
+__all__ = ["omissions", "shared_classes"]
+
+
+def omissions(outcomes: Outcomes) -> list[str]:
+    """State what the numbers of a run do not cover, one sentence each."""
+    found = []
+    if outcomes.skips:
+        sample, reason = min(outcomes.skips.items())
+        names = dict(zip(outcomes.declared.sample.tolist(), outcomes.declared.name, strict=True))
+        found.append(
+            f"{count(len(outcomes.skips), 'image')} could not be decoded and "
+            f"{'is' if len(outcomes.skips) == 1 else 'are'} in no number; "
+            f"the first is {names.get(sample, sample)} ({reason})."
+        )
+    if outcomes.incomplete:
+        first = outcomes.incomplete[0]
+        place = "identity"
+        if first.cell.axis is not None and first.cell.value is not None:
+            place = f"{first.cell.axis} {format_value(first.cell.value)}"
+        found.append(
+            f"{count(len(outcomes.incomplete), 'cell')} of {len(outcomes.coverage)} "
+            "are unfinished and left out; the first is "
+            f"{first.cell.model} at {place}, draw {first.cell.replicate}, with {first.stored} of "
+            f"{first.expected} images."
+        )
+    for reason in dict.fromkeys(str(failure["reason"]) for failure in outcomes.failures):
+        found.append(f"Failed: {reason}.")
+    return [*found, *_thin_classes(outcomes), *_ragged(outcomes), *_unequal(outcomes)]
+
+
+def shared_classes(sources: Sources) -> list[str]:
+    """State how many classes several runs share, where they do not share all."""
+    there = sources.sizes > 0
+    both = int(there.all(axis=0).sum())
+    if len(sources.runs) < 2 or both == there.shape[1]:
+        return []
+    names = " and ".join(run.name for run in sources.runs)
+    if not both:
+        return [
+            f"{names} share no class (classes are matched by name): their curves stand side by "
+            "side, and none can be compared."
+        ]
+    return [f"{names} share {both} of {there.shape[1]} classes; the others have gaps."]
+
+
+def _thin_classes(outcomes: Outcomes) -> list[str]:
+    size = np.bincount(np.asarray(outcomes.samples.label), minlength=len(outcomes.classes))
+    single, empty = int((size == 1).sum()), int((size == 0).sum())
+    found = []
+    if single:
+        who = (
+            "Every class has" if single == (size > 0).sum() else
+            f"{single} of {count(int((size > 0).sum()), 'class')} have"
+        )  # fmt: skip
+        found.append(
+            f"{who} one photograph: each curve describes that photograph, over its random draws. "
+            "It says nothing of the class, so there are no intervals and no ranking."
+        )
+    few = int(((size > 1) & (size < 10)).sum())
+    if few:
+        found.append(
+            f"{count(few, 'class')} {'has' if few == 1 else 'have'} fewer than 10 images: "
+            "shown with wide intervals, never ranked."
+        )
+    if empty:
+        found.append(
+            f"{empty:,} of {len(size):,} classes have no image in the data; "
+            "models may still predict them."
+        )
+    return found
+
+
+def _ragged(outcomes: Outcomes) -> list[str]:
+    cells = outcomes.cells[outcomes.cells["axis"].notna()]
+    found = []
+    for axis, part in cells.groupby("axis", sort=False):
+        every = part["value"].nunique()
+        for model in outcomes.cells["model"].unique():
+            values = part.loc[part["model"] == model, "value"].nunique()
+            if values < every:
+                found.append(f"{model} was measured at {values} of {every} values of {axis}.")
+    return found
+
+
+def _unequal(outcomes: Outcomes) -> list[str]:
+    """State where values beside the reference have different numbers of draws or runs."""
+    cells = outcomes.cells[outcomes.cells["axis"].notna()]
+    noun = "training run" if outcomes.record.kind in ("sweep", "probe") else "draw"
+    found = []
+    for (model, name), part in cells.groupby(["model", "axis"], sort=False):
+        axis = outcomes.axes.get(str(name))
+        draws = part.groupby("value").size()
+        if axis is not None:
+            draws = draws.drop(axis.reference, errors="ignore")
+        if draws.nunique() > 1:
+            found.append(
+                f"{model} on {name} has {draws.min()} to {count(int(draws.max()), noun)} of a "
+                "value: images weigh equally, however many they have."
+            )
+    return found

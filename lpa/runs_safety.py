@@ -1,0 +1,124 @@
+"""``Run.policy`` and ``Run.gate``: what is shown to be safe, and what is shown to be hurt."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from lpa.axes import format_value
+from lpa.errors import InputError
+from lpa.outcomes import Outcomes, Store
+from lpa.outcomes.part import Part
+from lpa.runs_choices import Groups
+from lpa.statistics.gate import read_budget
+from lpa.statistics.group_means import group_loss
+
+__all__ = ["budget_of", "group_verdicts", "limited", "safety_notes", "write_record"]
+
+CURVE = ["model", "axis", "split"]
+
+
+def group_verdicts(
+    outcomes: Outcomes,
+    table: pd.DataFrame,
+    column: str,
+    groups: Groups,
+    names: Sequence[str],
+    means: bool = True,
+) -> pd.DataFrame:
+    """Return how many classes of each group have which verdict, and the group's mean loss.
+
+    Parameters
+    ----------
+    outcomes : Outcomes
+        The run.
+    table : DataFrame
+        One row a class and curve, with ``label`` and the verdict in ``column``.
+    column : str
+        Where the verdict is.
+    groups : mapping of str to list of int
+        Group -> indices of its classes.
+    names : sequence of str
+        The verdicts, in their order.
+    means : bool
+        Whether the mean losses along the axis are wanted.
+
+    Returns
+    -------
+    DataFrame
+        As :func:`~lpa.statistics.group_means.group_loss`, with ``classes`` and one count for each
+        verdict.
+    """
+    group_of = {label: name for name, members in groups.items() for label in members}
+    grouped = table.assign(group=table["label"].map(group_of)).dropna(subset=["group"])
+    counts = grouped.pivot_table(
+        index=[*CURVE, "group"], columns=column, values="label", aggfunc="count", fill_value=0
+    )
+    counts = counts.reindex(columns=list(names), fill_value=0).reset_index()
+    counts["classes"] = counts[list(names)].sum(axis=1)
+    counts["level"] = table["level"].iloc[0]
+    frame = pd.DataFrame(counts)
+    if means:
+        losses = group_loss(outcomes, groups, level=str(table["level"].iloc[0]))
+        frame = losses.drop(columns=["classes", "level"]).merge(counts, on=[*CURVE, "group"])
+    frame.attrs["notes"] = table.attrs.get("notes", [])
+    return frame
+
+
+def safety_notes(table: pd.DataFrame) -> list[str]:
+    """Say how many classes have too few images to be shown safe, whatever the model."""
+    notes = []
+    for (model, axis, split), part in table.groupby(CURVE, sort=False):
+        few = part[part["n"] < part["needed"]]
+        if len(few):
+            drop = part["drop" if "drop" in part.columns else "allowed"].min()
+            notes.append(
+                f"{model} on {axis} ({split}): {len(few)} of {len(part)} classes have fewer than "
+                f"the {int(few['needed'].max())} images without which no value can be shown to "
+                f"lose less than {format_value(100 * drop)} points"
+            )
+    return notes
+
+
+def write_record(record: Mapping[str, Any], path: str | os.PathLike[str]) -> Path:
+    """Write a record as JSON, atomically.
+
+    Raises
+    ------
+    InputError
+        When the file cannot be written.
+    """
+    file = Path(path)
+    try:
+        text = json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False)
+        Store(file.absolute().parent).put(file.name, text.encode() + b"\n")
+    except OSError as error:
+        raise InputError(
+            f"cannot write {file} ({(error.strerror or str(error)).lower()}); expected a file in a "
+            "writable directory: give another with -o FILE"
+        ) from error
+    return file
+
+
+def budget_of(
+    budget: str | os.PathLike[str] | Mapping[str, float] | None,
+) -> Mapping[str, float] | None:
+    """Return a budget by class, read from its file where it is one."""
+    return budget if budget is None or isinstance(budget, Mapping) else read_budget(budget)
+
+
+def limited(older: Outcomes, outcomes: Outcomes, models: Sequence[str] | None,
+            labels: Sequence[int] | None) -> Outcomes:  # fmt: skip
+    """Limit an older run to the classes and models to which the newer one is limited."""
+    present = set(older.cells["model"])
+    kept = [name for name in models or () if name in present] or None
+    if labels is None:
+        return Part(older, models=kept)
+    names = [outcomes.classes.names[label] for label in labels]
+    found = older.classes.find(names, by_index=False)
+    return Part(older, [int(index) for index in found if index >= 0], kept)
