@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 from lpa_cli.show import command as show
 from synthetic import CROP, CUTOUT, write_run
 
+from lpa.errors import InputError
 from lpa.outcomes import Outcomes, Store, put_failure
 from lpa.outcomes.overview import overview
 
@@ -39,6 +41,24 @@ def test_a_unit_that_is_gone_is_said_to_be_missing(tmp_path: Path) -> None:
     assert not said.complete
     assert crop["complete"] == 0
     assert crop["missing"] == f"{share:.1f} %"
+
+
+def test_strict_refuses_planned_cells_of_which_nothing_is_stored(tmp_path: Path) -> None:
+    folder = write_run(
+        tmp_path / "run",
+        models=("first",),
+        axes={CROP: (1.0, 0.5, 0.08)},
+        draws=1,
+        shard_size=1000,
+        missing=[(0, 2)],
+    )
+    assert len(Outcomes(folder).cells) == 2
+    with pytest.raises(InputError) as caught:
+        Outcomes(folder, strict=True)
+    assert str(caught.value) == (
+        f"{folder} lacks 1 planned cells, first first crop=0.08 replicate 0; "
+        "run the scan again to complete them, or leave --strict out"
+    )
 
 
 def test_a_damaged_unit_is_named_and_does_not_stop_the_overview(tmp_path: Path) -> None:

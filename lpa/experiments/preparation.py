@@ -126,6 +126,10 @@ def prepare(
             say(f"       {text}")
     run = run_classes(loaded[0], present.classes if present else None)
     label_of = data_labels(source.classes, run, loaded[0].name)
+    spelled = (*source.classes.names, *source.classes.labels)
+    if (run.find(spelled, by_index=False) < 0).all():
+        first = source.classes.names[0]
+        say(f"data: the class names are taken as indices: {first!r} is {run.labels[label_of[0]]!r}")
     samples = _samples(source, plan, label_of, store, progress)
     _say_classes(say, samples, run, source)
     record = check_record(

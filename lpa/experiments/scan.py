@@ -112,6 +112,13 @@ def scan(
     _check_finished(task, summaries, stop)
     run = open_run(task.store.root, strict=strict)
     if task.progress:
+        skips = run.outcomes.skips
+        if skips:
+            print(
+                f"{len(skips)} images cannot be decoded and are left out; `lpa show "
+                f"{task.store}` names them",
+                file=sys.stderr,
+            )
         for line in _published(task, run):
             print(line, file=sys.stderr, flush=True)
     return run

@@ -161,6 +161,27 @@ class Outcomes:
                 f"{_named(first.cell)} with {first.stored} of {first.expected} samples; "
                 "run the scan again to complete them, or leave --strict out"
             )
+        if strict and (never := self._never_begun()):
+            raise InputError(
+                f"{self.store} lacks {len(never)} planned cells, first {never[0]}; "
+                "run the scan again to complete them, or leave --strict out"
+            )
+
+    def _never_begun(self) -> list[str]:
+        """Name the planned cells beside the identity of which nothing at all is stored."""
+        stored = {
+            (entry.cell.model, entry.cell.axis, entry.cell.value, entry.cell.replicate)
+            for entry in self.coverage
+        }
+        return [
+            f"{model} {asked['axis']['name']}={value:g} replicate {draw}"
+            for plan in self.plans
+            for model in plan.get("models", {})
+            for asked in plan.get("axes", [])
+            for value in asked.get("values", [])[1:]
+            for draw in range(asked.get("draws", 0))
+            if (model, asked["axis"]["name"], float(value), draw) not in stored
+        ]
 
     # ---- what there is -------------------------------------------------------------------
 
