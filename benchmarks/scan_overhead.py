@@ -60,6 +60,11 @@ def main() -> None:
     parser.add_argument("--model", default="efficientnet_lite0")
     parser.add_argument("--images", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument(
+        "--without-pictures",
+        action="store_true",
+        help="leave out the report's pictures, a fixed cost that few images hardly dilute",
+    )
     options = parser.parse_args()
     asked, module, size = model_of(options.model)
     module = module.to(memory_format=torch.channels_last)
@@ -81,6 +86,7 @@ def main() -> None:
             data=data,
             aug=AUGMENTATIONS,
             out=work / f"run{number}",
+            images=not options.without_pictures,
             progress=False,
         )
         ready = time.perf_counter()
