@@ -61,6 +61,19 @@ def test_strict_refuses_planned_cells_of_which_nothing_is_stored(tmp_path: Path)
     )
 
 
+def test_strict_takes_an_import_as_what_was_read(tmp_path: Path) -> None:
+    folder = write_run(
+        tmp_path / "run",
+        models=("first",),
+        axes={CROP: (1.0, 0.5, 0.08)},
+        draws=1,
+        kind="import",
+        shard_size=1000,
+        missing=[(0, 2)],
+    )
+    assert len(Outcomes(folder, strict=True).cells) == 2
+
+
 def test_a_damaged_unit_is_named_and_does_not_stop_the_overview(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "run", axes={CROP: (1.0, 0.5)})
     name = Store(folder).list("units")[0]

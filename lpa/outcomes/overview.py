@@ -131,18 +131,10 @@ def overview(path: str | os.PathLike[str]) -> Overview:
 def _coverage(outcomes: Outcomes) -> pd.DataFrame:
     """Compare what the plans asked for with what is stored, by model and axis."""
     planned: dict[tuple[str, str], set[tuple[float | None, int]]] = {}
-    # What is imported is complete: its plans say what was read, not what is to be computed.
-    for plan in outcomes.plans if outcomes.record.kind != "import" else ():
-        for model in plan.get("models", {}):
-            planned.setdefault((model, "(identity)"), set()).add((None, 0))
-            for asked in plan.get("axes", []):
-                cells = planned.setdefault((model, asked["axis"]["name"]), set())
-                # The first value is the reference: the identity, which is stored once.
-                cells.update(
-                    (float(value), draw)
-                    for value in asked["values"][1:]
-                    for draw in range(asked["draws"])
-                )
+    for model in outcomes.models if outcomes.record.kind != "import" else ():
+        planned[model, "(identity)"] = {(None, 0)}
+    for model, axis, value, draw in outcomes.planned:
+        planned.setdefault((model, axis), set()).add((value, draw))
     stored: dict[tuple[str, str], dict[tuple[float | None, int], int]] = {}
     for entry in outcomes.coverage:
         cell = entry.cell

@@ -174,13 +174,27 @@ class Outcomes:
             for entry in self.coverage
         }
         return [
-            f"{model} {asked['axis']['name']}={value:g} replicate {draw}"
+            f"{model} {axis}={value:g} replicate {draw}"
+            for model, axis, value, draw in self.planned
+            if (model, axis, value, draw) not in stored
+        ]
+
+    @property
+    def planned(self) -> list[tuple[str, str, float, int]]:
+        """What the plans asked for beside the identities: model, axis, value and replicate.
+
+        Nothing for an import: its plans say what was read, not what is to be computed.
+        """
+        if self.record.kind == "import":
+            return []
+        # The first value is the reference: the identity, which is stored once.
+        return [
+            (model, asked["axis"]["name"], float(value), draw)
             for plan in self.plans
             for model in plan.get("models", {})
             for asked in plan.get("axes", [])
             for value in asked.get("values", [])[1:]
             for draw in range(asked.get("draws", 0))
-            if (model, asked["axis"]["name"], float(value), draw) not in stored
         ]
 
     # ---- what there is -------------------------------------------------------------------
