@@ -8,7 +8,7 @@ from synthetic import CROP, CUTOUT, write_run
 
 from lpa.errors import InputError
 from lpa.outcomes import Outcomes
-from lpa.runs_choices import chosen_part, class_groups, omissions, placed
+from lpa.runs.choices import chosen_part, class_groups, omissions, placed
 
 EXPECTED = 'expected {"class": "group", ...}, {"group": ["class", ...]}, or CSV lines "class,group"'
 

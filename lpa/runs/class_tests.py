@@ -11,7 +11,7 @@ from lpa.axes import Axis
 from lpa.errors import InputError
 from lpa.outcomes import Outcomes
 from lpa.outcomes.part import Part
-from lpa.runs_choices import Groups
+from lpa.runs.choices import Groups
 from lpa.statistics.arms import Arm
 from lpa.statistics.drop_test import drop_test
 from lpa.statistics.end_points import MEAN, end_points

@@ -12,7 +12,7 @@ import pandas as pd
 from lpa.axes import Axis
 from lpa.errors import InputError, unknown
 from lpa.figures import FIGURES
-from lpa.runs_choices import GroupsOption, chosen_names, class_groups
+from lpa.runs.choices import GroupsOption, chosen_names, class_groups
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -199,7 +199,7 @@ def _drift(asked: Asked) -> tuple[pd.DataFrame, Axis]:
 
 
 def _table1(asked: Asked) -> tuple[pd.DataFrame, Axis]:
-    from lpa.runs_test import is_trained
+    from lpa.runs.class_tests import is_trained
 
     if not is_trained(asked.run.outcomes):
         raise InputError(

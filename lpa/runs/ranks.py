@@ -9,7 +9,7 @@ import pandas as pd
 
 from lpa.errors import InputError
 from lpa.outcomes import Outcomes
-from lpa.runs_choices import Groups
+from lpa.runs.choices import Groups
 from lpa.statistics.group_means import group_loss, group_thresholds
 from lpa.statistics.ranking import ranking
 from lpa.statistics.threshold import threshold

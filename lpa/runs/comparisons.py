@@ -10,7 +10,7 @@ import pandas as pd
 from lpa.errors import InputError
 from lpa.outcomes import Outcomes
 from lpa.outcomes.part import Part
-from lpa.runs_choices import Groups, placed, split_names
+from lpa.runs.choices import Groups, placed, split_names
 from lpa.statistics.paired import Paired, compare_models, compare_values
 
 __all__ = ["compare"]

@@ -15,8 +15,9 @@ from lpa.classes import Classes
 from lpa.errors import InputError
 from lpa.exports import export_table
 from lpa.outcomes import Outcomes
-from lpa.runs_choices import GroupsOption, chosen_names
-from lpa.runs_statistics import RunStatistics
+from lpa.runs.choices import GroupsOption, chosen_names
+from lpa.runs.hurt import HurtClasses
+from lpa.runs.safe import SafeValues
 from lpa.statistics import STATISTICS
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Run", "open_run"]
 
 
-class Run(RunStatistics):
+class Run(HurtClasses, SafeValues):
     """A run folder, opened for reading. Needs neither torch nor the data.
 
     Parameters
@@ -168,7 +169,7 @@ class Run(RunStatistics):
         InputError
             For unknown names, and when nothing would be drawn.
         """
-        from lpa.runs_figure import draw
+        from lpa.runs.drawings import draw
 
         return draw(self, name, classes, groups, axis, models, split, value, top)
 

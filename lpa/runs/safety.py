@@ -14,7 +14,7 @@ from lpa.axes import format_value
 from lpa.errors import InputError
 from lpa.outcomes import Outcomes, Store
 from lpa.outcomes.part import Part
-from lpa.runs_choices import Groups
+from lpa.runs.choices import Groups
 from lpa.statistics.gate import read_budget
 from lpa.statistics.group_means import group_loss
 

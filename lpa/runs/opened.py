@@ -1,0 +1,97 @@
+"""A run that was opened for reading, and what is chosen of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from lpa.errors import InputError
+from lpa.outcomes import Outcomes
+from lpa.outcomes.part import Part
+from lpa.runs.choices import (
+    Groups,
+    GroupsOption,
+    chosen_part,
+    class_groups,
+    class_indices,
+    omissions,
+)
+
+__all__ = ["OpenedRun", "noted"]
+
+
+class OpenedRun:
+    """A run's outcomes, and the parts of them that statistics are asked about.
+
+    Attributes
+    ----------
+    path : Path
+        The run's folder.
+    outcomes : Outcomes
+        Its outcomes.
+    """
+
+    path: Path
+    outcomes: Outcomes
+
+    def find_classes(self, wanted: str | Sequence[str]) -> list[int]:
+        """Return the indices of classes by name, label or index; see :meth:`lpa.Run.curves`.
+
+        Raises
+        ------
+        InputError
+            For a name that is no class of the run, or the label of several.
+        """
+        return class_indices(self.outcomes.classes, wanted)
+
+    def _part(
+        self,
+        models: str | Sequence[str] | None,
+        axes: str | Sequence[str] | None,
+        confidence: float,
+    ) -> tuple[Part, list[str]]:
+        """Return what was chosen of the run, and what its numbers will not cover."""
+        if not 0 < confidence < 1:
+            raise InputError(f"confidence {confidence:g} is out of range; expected e.g. 0.95")
+        part = chosen_part(self.outcomes, models, axes)
+        return part, omissions(part)
+
+    def _beside(
+        self,
+        others: Sequence[OpenedRun],
+        models: str | Sequence[str] | None,
+        axes: str | Sequence[str] | None,
+        confidence: float,
+    ) -> tuple[dict[str, Outcomes], list[str]]:
+        runs: dict[str, Outcomes] = {}
+        notes: list[str] = []
+        for run in (self, *others):
+            name = run.path.name if run.path.name not in runs else str(run.path)
+            if run.outcomes.counts_only:
+                runs[name] = run.outcomes
+            else:
+                runs[name], mine = run._part(models, axes, confidence)
+                notes += mine
+        return runs, notes
+
+    def _groups(
+        self, groups: GroupsOption, labels: Sequence[int] | None, notes: list[str]
+    ) -> Groups:
+        """Return the groups; a watch list limits their members."""
+        assert groups is not None
+        found = class_groups(self.outcomes, groups, notes)
+        if labels is None:
+            return found
+        kept = {name: [m for m in members if m in labels] for name, members in found.items()}
+        kept = {name: members for name, members in kept.items() if members}
+        if not kept:
+            raise InputError("none of the chosen classes is in a group")
+        return kept
+
+
+def noted(table: pd.DataFrame, notes: Sequence[str]) -> pd.DataFrame:
+    """Put what was left out of the run before what a statistic left out."""
+    table.attrs["notes"] = list(dict.fromkeys([*notes, *table.attrs.get("notes", [])]))
+    return table
