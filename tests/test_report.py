@@ -135,6 +135,12 @@ def test_the_page_refers_to_nothing_outside_itself(page: str) -> None:
     assert policy is not None and policy.startswith("default-src 'none';") and "http" not in policy
 
 
+def test_every_script_of_the_assets_is_in_the_page(page: str) -> None:
+    files = sorted((Path(__file__).parents[1] / "assets").glob("report_*.js"))
+    assert len(files) > 10
+    assert [file.name for file in files if page.count(file.read_text("utf-8")) != 1] == []
+
+
 def test_verdicts_are_the_outcomes_of_that_draw(folder: Path, tmp_path: Path) -> None:
     outcomes = Outcomes(folder)
     found = strips(outcomes, PictureFiles(tmp_path / "p.html"), ["crop", "cutout"],

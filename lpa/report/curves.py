@@ -47,7 +47,7 @@ class CurveTables:
         return list(self.sources.axis_of[axis].ordered(float(value) for value in found))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the tables as plain JSON values, see ``report.js``."""
+        """Return the tables as plain JSON values, see ``report_numbers.js``."""
         sources = self.sources
         return {
             "runs": [{"name": run.name, "level": run.level} for run in sources.runs],

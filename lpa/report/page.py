@@ -31,6 +31,7 @@ from lpa.report.looked_at import looked_at
 from lpa.report.omissions import omissions, shared_classes
 from lpa.report.pictures import PictureFiles, class_pictures, strips
 from lpa.report.rankings import Rankings
+from lpa.report.script import page_script
 from lpa.report.shown_tables import (
     ShownTable,
     agreements,
@@ -122,7 +123,7 @@ class _Page:
             beside=self.files.count,
             plotly=get_plotlyjs(),
             style=assets.joinpath("report.css").read_text("utf-8"),
-            script=assets.joinpath("report.js").read_text("utf-8"),
+            script=page_script(),
         )
 
     def data(self) -> dict[str, Any]:
