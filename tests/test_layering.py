@@ -18,7 +18,7 @@ LEVELS = [
     {"augmentations", "models", "datasets", "engines", "statistics", "figures"},
     {"streams"},
     {"forward", "examples", "exports"},
-    {"measurement", "report", "importing"},
+    {"measurement", "training", "report", "importing"},
     {"runs"},
     {"experiments"},
 ]

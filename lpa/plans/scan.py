@@ -1,63 +1,17 @@
-"""Plans: what is asked of an experiment, checked when it is made. No torch, no data, no files."""
+"""What is asked of a scan."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from lpa.axes import Axis, format_value
 from lpa.errors import InputError
+from lpa.plans.planned_axis import PlannedAxis
 
-__all__ = ["PRECISIONS", "PlannedAxis", "ScanPlan", "parse_duration", "parse_shard"]
+__all__ = ["PRECISIONS", "ScanPlan"]
 
 PRECISIONS = ("auto", "fp32", "fp16", "bf16")
-
-
-@dataclass(frozen=True)
-class PlannedAxis:
-    """The values and draws that are asked for on one axis.
-
-    Attributes
-    ----------
-    axis : Axis
-        The axis, under its canonical name.
-    values : tuple of float
-        From weak to strong, the reference first (see :meth:`lpa.axes.Axis.check`).
-    draws : int
-        Random draws per value; the reference has one, deterministic outcome.
-    augmentation : dict
-        Name, options and integer revision of the augmentation: what its outcomes depend on.
-    """
-
-    axis: Axis
-    values: tuple[float, ...]
-    draws: int
-    augmentation: Mapping[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        """Check values and draws."""
-        object.__setattr__(self, "values", self.axis.check(self.values))
-        if self.draws < 1:
-            raise InputError(f"draws {self.draws} is out of range; expected at least 1")
-
-    def conditions(self) -> list[tuple[float, int]]:
-        """Return (value, draw) of every cell beside the reference, weak to strong."""
-        return [(value, draw) for value in self.values[1:] for draw in range(self.draws)]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        return {
-            "axis": self.axis.to_dict(),
-            "values": list(self.values),
-            "draws": self.draws,
-            "augmentation": dict(self.augmentation),
-        }
-
-    def __str__(self) -> str:
-        """Write the axis as it is typed: ``crop=1,0.5,0.08``."""
-        return f"{self.axis.name}=" + ",".join(format_value(value) for value in self.values)
 
 
 @dataclass(frozen=True)
@@ -162,30 +116,3 @@ class ScanPlan:
             "overrides": dict(self.overrides),
             "images": self.images,
         }
-
-
-def parse_duration(text: str) -> float:
-    """Read a duration as Slurm writes it and return seconds.
-
-    ``3:50:00`` is hours, minutes and seconds; ``30:00`` minutes and seconds; ``90`` seconds.
-
-    Raises
-    ------
-    InputError
-        For anything else.
-    """
-    parts = text.split(":")
-    if len(parts) > 3 or not all(re.fullmatch(r"\d+(\.\d+)?", part) for part in parts):
-        raise InputError(f"duration {text!r} cannot be read; expected H:MM:SS, e.g. 3:50:00")
-    seconds = 0.0
-    for part in parts:
-        seconds = seconds * 60 + float(part)
-    return seconds
-
-
-def parse_shard(text: str) -> tuple[int, int]:
-    """Read ``i/n``, part i of n counted from 1; raise InputError for anything else."""
-    match = re.fullmatch(r"(\d+)/(\d+)", text)
-    if not match:
-        raise InputError(f"shard {text!r} cannot be read; expected i/n, e.g. 3/100")
-    return int(match[1]), int(match[2])

@@ -1,0 +1,1 @@
+"""Training: data, regularizers and policies -> trained models. Knows nothing of runs' reports."""

@@ -1,0 +1,1 @@
+"""Policies: which class gets which strength and which target. Torch-free register."""
