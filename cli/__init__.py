@@ -56,7 +56,7 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except InputError as error:
-            click.echo(f"Error: {error}", err=True)
+            click.echo(f"Error: {error}" if error.is_failure else str(error), err=True)
             ctx.exit(1)
         except KeyboardInterrupt:
             click.echo("Error: interrupted; the same command goes on from what is stored", err=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 import click
@@ -72,4 +73,4 @@ def command(files: tuple[str, ...], out: str, columns: tuple[str, ...], **option
     click.echo(str(done))
     click.echo(f"run: {done.path}")
     first = "lpa test" if done.what == "counts" else "lpa curves"
-    click.echo(f"next:\n  {first} {done.path}")
+    click.echo(f"next:\n  {first} {shlex.quote(str(done.path))}")

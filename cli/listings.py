@@ -5,7 +5,6 @@ from __future__ import annotations
 import fnmatch
 import json
 import math
-import shutil
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -38,9 +37,7 @@ def echo_listing(kind: str, rows: Sequence[Mapping[str, Any]], pattern: str, for
     names = list(fitting[0])
     texts = [[_text(row.get(name)) for name in names] for row in fitting]
     widths = [max(len(names[i]), *(len(line[i]) for line in texts)) for i in range(len(names))]
-    room = shutil.get_terminal_size((120, 24)).columns
-    click.echo("  ".join(n.ljust(w) for n, w in zip(names, widths, strict=True)).rstrip()[:room])
-    for line in texts:
+    for line in (names, *texts):
         text = "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
         click.echo(text.rstrip())
 

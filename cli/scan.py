@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import signal
 import threading
 from collections.abc import Iterator
@@ -22,17 +23,19 @@ def _numbers(ctx: click.Context, parameter: click.Parameter, text: str | None) -
         raise click.BadParameter(f"{text!r} is no list of numbers; e.g. .485,.456,.406") from None
 
 
-def _augmentations(augmentations: tuple[str, ...], alphas: str | None) -> tuple[str, ...] | None:
-    """Join --aug and --alphas; the latter goes with one augmentation only."""
+def _augmentations(augmentations: tuple[str, ...], alphas: str | None) -> Any:
+    """Join --aug and --alphas; the latter goes with one augmentation only, crop by default."""
     if alphas is None:
         return augmentations or None
     joined = ",".join(augmentations) or "crop"
+    if not augmentations:
+        click.echo("note: --alphas without --aug are values of crop", err=True)
     if len(augmentations) > 1 or "=" in joined.split("(")[0] or _depth_zero_comma(joined):
         raise click.UsageError(
             f"--alphas {alphas} goes with one augmentation without values, and --aug is {joined}; "
             "write the values of each behind its name: --aug crop=1,.5,.08 --aug cutout=0,.3"
         )
-    return (f"{joined}{'@' if joined.startswith('kornia:') else '='}{alphas}",)
+    return {joined: alphas}
 
 
 def _depth_zero_comma(text: str) -> bool:
@@ -54,7 +57,11 @@ def _depth_zero_comma(text: str) -> bool:
     "'kornia:CLASS(ARGUMENT={alpha})@0,1,2' for any of Kornia's. "
     "[default: crop,cutout,color_jitter]",
 )
-@click.option("--alphas", metavar="VALUES", help="Values of a single augmentation: 1,.5,.08.")
+@click.option(
+    "--alphas",
+    metavar="VALUES",
+    help="Values of one augmentation: 1,.5,.08 (without --aug: of crop).",
+)
 @click.option(
     "--models",
     "--model",
@@ -149,18 +156,20 @@ def command(augmentations: tuple[str, ...], alphas: str | None, **options: Any) 
     with _stop_on_signals() as stop:
         run = lpa.scan(stop=stop, **asked)
     click.echo(f"run: {run.path}")
+    folder = shlex.quote(str(run.path))
     if not len(run.outcomes.cells):
         # One part of several (--shard) is done: there is nothing to read before the others are.
         click.echo("no cell is complete yet: run the other parts of --shard")
-        click.echo(f"next:\n  lpa show {run.path}      what there is, and what is missing")
+        click.echo(f"next:\n  lpa show {folder}      what there is, and what is missing")
         return
     if report:
         click.echo(f"report: {run.report()}")
     first = run.outcomes.cells["axis"].iloc[0]
     click.echo("next:")
-    click.echo(f"  lpa curves {run.path} --axis '{first}'      the numbers behind the curves")
-    click.echo(f"  lpa show {run.path}      what there is, and what is missing")
-    click.echo(f"  lpa export {run.path} -o outcomes.parquet      every prediction, for pandas")
+    axis = shlex.quote(first)
+    click.echo(f"  lpa curves {folder} --axis {axis}      the numbers behind the curves")
+    click.echo(f"  lpa show {folder}      what there is, and what is missing")
+    click.echo(f"  lpa export {folder} -o outcomes.parquet      every prediction, for pandas")
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-__all__ = ["InputError", "unknown"]
+__all__ = ["InputError", "Stopped", "unknown"]
 
 
 class InputError(Exception):
@@ -13,7 +13,20 @@ class InputError(Exception):
 
     The message is one line for the user: the value, what was expected, the way out. The command
     line prints it without a traceback and exits with status 1.
+
+    Attributes
+    ----------
+    is_failure : bool
+        False: nothing went wrong, there is only work left (:class:`Stopped`).
     """
+
+    is_failure = True
+
+
+class Stopped(InputError):  # noqa: N818 - nothing is wrong
+    """Work that ended early because it was told to; what is finished is stored."""
+
+    is_failure = False
 
 
 def unknown(kind: str, name: str, known: Iterable[str], hint: str = "") -> InputError:

@@ -113,3 +113,44 @@ def test_a_size_that_is_not_the_views_is_told():
         "kornia:RandomResizedCrop((24,32),({alpha},{alpha})) turns views of (48, 48) pixels into "
         "(24, 32); give it the size of the view"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "levels"),
+    [
+        # All is inverted: the mean of |1 - 2x| over a ramp is one half of 255.
+        ("RandomSolarize(thresholds=({alpha},{alpha}))@0,.5", "0", "127.5"),
+        # Kornia's brightness adds alpha - 1: .02 of 255, which saturates few pixels.
+        ("RandomBrightness(brightness=({alpha},{alpha}))@1.02,1.5", "1.02", "5.1"),
+    ],
+)
+def test_a_first_value_that_changes_images_is_refused(text, value, levels):
+    module = build(parse(f"kornia:{text}")[0])
+    with pytest.raises(InputError) as caught:
+        module.check_identity()
+    assert str(caught.value) == (
+        f"kornia:{text.partition('@')[0]}: the first value {value} is no identity, it changes "
+        f"images by {levels} of 255 grey levels on average; expected the value that changes "
+        "nothing first: write it before the others"
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "RandomGaussianBlur((9,9),({alpha},{alpha}))@0,2",  # Kornia refuses a sigma of zero.
+        "RandomGaussianBlur((9,9),({alpha},{alpha}))@.1,2",
+        "RandomJPEG(({alpha},{alpha}))@100,20",
+        "RandomRotation(degrees={alpha})@0,30",
+        "RandomErasing(scale=({alpha},{alpha}),ratio=(1,1))@0,.2",
+        "RandomHorizontalFlip(p={alpha})@0,1",
+    ],
+)
+def test_a_first_value_that_leaves_images_alone_is_accepted(text):
+    build(parse(f"kornia:{text}")[0]).check_identity()
+
+
+def test_a_mild_blur_is_no_identity_on_texture_though_it_is_on_ramps():
+    module = build(parse("kornia:RandomSharpness(sharpness=({alpha},{alpha}))@0,5")[0])
+    with pytest.raises(InputError, match="the first value 0 is no identity"):
+        module.check_identity()

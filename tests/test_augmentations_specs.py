@@ -107,6 +107,19 @@ def test_the_python_form_says_the_same():
             "augmentations '1,.5': expected a name first, e.g. crop=1,.5,.08 "
             "(lpa augmentations lists them)",
         ),
+        (
+            "crop=1,.5,.O8",
+            "crop: value '.O8' is no number; expected e.g. crop=1,.5,.08 or crop=1:.08:20",
+        ),
+        (
+            "crop=1,-,cutout",
+            "crop: value '-' is no number; expected e.g. crop=1,.5,.08 or crop=1:.08:20",
+        ),
+        (
+            "crop=1,.5,cutot",
+            "unknown augmentation or number 'cutot': did you mean 'cutout'? "
+            "(lpa augmentations lists them)",
+        ),
         ("crop,,cutout", "augmentations 'crop,,cutout': nothing stands between two commas"),
         (
             "crop=a",
@@ -191,7 +204,30 @@ def test_what_cannot_be_read_is_answered_in_one_line(text, message):
 def test_python_values_that_are_no_numbers_are_named():
     with pytest.raises(InputError) as caught:
         from_mapping({"crop": "strong"})
-    assert str(caught.value) == "crop: values 'strong' are no numbers; e.g. 1,.5 or 1:.08:20"
+    assert str(caught.value) == (
+        "crop: value 'strong' is no number; expected e.g. 1,.5 or 1:.08:20"
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "wrong"), [([1, "a"], "'a'"), ([None], "None"), ([[1.0]], "[1.0]"), (["1"], "'1'")]
+)
+def test_python_lists_with_what_is_no_number_are_refused(values, wrong):
+    with pytest.raises(InputError) as caught:
+        from_mapping({"crop": values})
+    assert str(caught.value) == (f"crop: value {wrong} is no number; expected e.g. [1, 0.5, 0.08]")
+
+
+def test_a_name_from_python_that_is_no_text_is_refused():
+    with pytest.raises(InputError) as caught:
+        from_mapping({3: [1, 0.5]})
+    assert str(caught.value) == (
+        "augmentation 3: expected a name, e.g. 'crop' (lpa augmentations lists them)"
+    )
+
+
+def test_one_number_from_python_is_one_value():
+    assert from_mapping({"crop": 0.5})[0].strengths == (1.0, 0.5)
 
 
 def test_the_list_tells_unit_identity_range_grid_and_options():

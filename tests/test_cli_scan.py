@@ -66,7 +66,7 @@ def test_a_scan_names_its_run_and_the_next_commands_and_progress_goes_to_standar
     assert result.stdout.splitlines() == [
         "run: run",
         "next:",
-        "  lpa curves run --axis 'crop'      the numbers behind the curves",
+        "  lpa curves run --axis crop      the numbers behind the curves",
         "  lpa show run      what there is, and what is missing",
         "  lpa export run -o outcomes.parquet      every prediction, for pandas",
     ]
@@ -186,6 +186,64 @@ def test_augmentations_and_values_are_read_as_people_type_them(
     assert chosen["value"].tolist() == values
 
 
+def test_alphas_without_an_augmentation_say_that_they_are_of_crop(main: click.Command) -> None:
+    result = run(main, "scan", "--alphas", "1,x")
+    assert result.stderr.splitlines() == [
+        "note: --alphas without --aug are values of crop",
+        "Error: crop: value 'x' is no number; expected e.g. 1,.5 or 1:.08:20",
+    ]
+
+
+def test_the_next_commands_can_be_pasted_when_the_folder_has_blanks(
+    main: click.Command, folder: Path
+) -> None:
+    import shlex
+
+    result = scan(main, out="my run")
+    assert result.exit_code == 0, result.output
+    first, *words = shlex.split(result.stdout.splitlines()[2].partition("      ")[0])
+    assert (first, words) == ("lpa", ["curves", "my run", "--axis", "crop"])
+    assert run(main, *words).exit_code == 0
+
+
+def test_the_end_of_the_time_is_no_error_and_says_how_to_go_on(
+    main: click.Command, folder: Path
+) -> None:
+    result = scan(main, "--max-time", "0")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.splitlines()[-1] == (
+        "stopped after 0 of 2 cells, which are stored in run; the same command goes on from there"
+    )
+
+
+def test_a_call_from_python_is_recorded_as_a_call(folder: Path) -> None:
+    asked: dict[str, Any] = {"data": "data", "device": "cpu", "progress": False}
+    lpa.scan(
+        models={"m": tiny.first(), "second": "tiny:second"}, aug={"crop": [0.5]}, out="run",
+        per_class=2, mean=(0.5, 0.5, 0.5), **asked,
+    )  # fmt: skip
+    (plan,) = lpa.open("run").outcomes.plans
+    assert plan["command"] == (
+        "lpa.scan(models={'m': ..., 'second': 'tiny:second'}, data='data', aug={'crop': [1, 0.5]}, "
+        "draws=1, per_class=2, mean=[0.5, 0.5, 0.5], out='run')"
+    )
+    lpa.scan(models={"named": "tiny:first"}, aug={"crop": [0.5]}, out="typed", **asked)
+    (plan,) = lpa.open("typed").outcomes.plans
+    assert plan["command"] == (
+        "lpa scan --aug crop=1,0.5 --models named=tiny:first --data data --draws 1 --out typed"
+    )
+    import numpy as np
+
+    arrays = (np.zeros((10, 32, 32, 3), np.uint8), np.arange(10))
+    lpa.scan(models="tiny:first", aug={"crop": [0.5]}, out="arrays", class_check=False,
+             **(asked | {"data": arrays}))  # fmt: skip
+    (plan,) = lpa.open("arrays").outcomes.plans
+    assert plan["command"] == (
+        "lpa.scan(models={'tiny:first': 'tiny:first'}, data=..., aug={'crop': [1, 0.5]}, draws=1, "
+        "out='arrays')"
+    )
+
+
 def test_the_recorded_command_asks_for_the_same_again(main: click.Command, folder: Path) -> None:
     import shlex
 
@@ -241,6 +299,25 @@ def test_the_recorded_command_asks_for_the_same_again(main: click.Command, folde
             {"aug": "crop=1,1.5"},
             "crop: value 1.5 is out of range; expected 0.001 to 1 (fraction of the view kept, "
             "identity 1)",
+        ),
+        (
+            {"aug": "crop=1,.5,.O8"},
+            "crop: value '.O8' is no number; expected e.g. crop=1,.5,.08 or crop=1:.08:20",
+        ),
+        (
+            {"aug": "crop=1,x"},
+            "unknown augmentation or number 'x': known: blur, color_jitter, crop, cutout, "
+            "grayscale, rotation (lpa augmentations lists them)",
+        ),
+        (
+            {"aug": "crop", "alphas": "1,x"},
+            "crop: value 'x' is no number; expected e.g. 1,.5 or 1:.08:20",
+        ),
+        (
+            {"aug": "kornia:RandomSolarize(thresholds=({alpha},{alpha}))@0,.5"},
+            "kornia:RandomSolarize(thresholds=({alpha},{alpha})): the first value 0 is no "
+            "identity, it changes images by 127.5 of 255 grey levels on average; expected the "
+            "value that changes nothing first: write it before the others",
         ),
         ({"aug": "crop=1,.5,0.5"}, "crop: value 0.5 is given twice; give each once"),
         (
@@ -397,6 +474,15 @@ def test_listings_are_tables_or_json(
     found: list[dict[str, Any]] = json.loads(run(main, *words, "--format", "json").stdout)
     assert found[0]["name"] == first
     assert list(found[0])[: len(columns)] == columns
+
+
+def test_the_header_of_a_listing_is_whole_on_a_narrow_terminal(
+    main: click.Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    header = run(main, "models", "resnet50").stdout.splitlines()[0]
+    rows = json.loads(run(main, "models", "resnet50", "--format", "json").stdout)
+    assert header.split() == list(rows[0])
 
 
 def test_a_listing_without_a_pattern_holds_every_kind(main: click.Command) -> None:

@@ -4,6 +4,7 @@ import dataclasses
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from synthetic import made_up_samples, write_run
 
@@ -11,6 +12,7 @@ from lpa.classes import Classes
 from lpa.errors import InputError
 from lpa.outcomes import (
     RunRecord,
+    Samples,
     Store,
     create_or_check,
     put_failure,
@@ -65,14 +67,39 @@ def test_another_run_is_refused_with_the_field_and_both_values(
     )
 
 
-def test_other_data_are_refused_by_their_fingerprint(tmp_path: Path) -> None:
-    store = Store(tmp_path / "run")
+def other_data(store: Store, other: Samples) -> str:
     create_or_check(store, RECORD, SAMPLES)
-    other = made_up_samples(2, 4)
     asked = dataclasses.replace(RECORD, fingerprint=other.fingerprint)
     with pytest.raises(InputError) as caught:
         create_or_check(store, asked, other)
-    assert f"run with data (fingerprint) {SAMPLES.fingerprint[:12]}..., and " in str(caught.value)
+    tail = (
+        "; models, augmentations, values and draws extend a run, this does not: give another "
+        "directory with --out DIR"
+    )
+    assert str(caught.value).endswith(tail)
+    return str(caught.value).removesuffix(tail).removeprefix(f"{store} is a run of other data: ")
+
+
+def test_other_data_are_refused_with_the_number_of_files_that_differ(tmp_path: Path) -> None:
+    store = Store(tmp_path / "run")
+    count, names = len(SAMPLES), list(SAMPLES.name)
+    assert other_data(store, SAMPLES.take(range(count - 2))) == (
+        f"beside its {count} files, 2 gone (first {names[-2]!r})"
+    )
+    renamed = dataclasses.replace(SAMPLES, name=("0.png", *names[1:]))
+    assert other_data(store, renamed) == (
+        f"beside its {count} files, 1 new (first '0.png'), 1 gone (first {names[0]!r})"
+    )
+    keys = SAMPLES.key.copy()
+    keys[1] += np.uint64(1)
+    labels = (SAMPLES.label + 1) % 2
+    changed = dataclasses.replace(SAMPLES, key=keys, label=labels)
+    assert other_data(store, changed) == (
+        f"beside its {count} files, 1 changed (first {names[1]!r}), {count} in another class or "
+        f"split (first {names[0]!r})"
+    )
+    moved = dataclasses.replace(SAMPLES, sample=SAMPLES.sample + 5)
+    assert other_data(store, moved) == (f"its {count} files stand at other places of the data set")
 
 
 def test_a_directory_with_other_files_is_refused(tmp_path: Path) -> None:

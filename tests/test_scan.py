@@ -573,8 +573,51 @@ def test_a_run_of_other_data_or_seed_or_selection_is_refused_with_both_values(
     )
     other = tiny.folder(tmp_path / "digits", 4)
     message = refused(other, out, model)
-    assert message.startswith(f"{out} is a run with data (fingerprint) ")
-    assert message.endswith(tail)
+    # Four pictures of each of the ten classes instead of seven.
+    assert message == (
+        f"{out} is a run of other data: beside its 70 files, 30 gone (first 'eight/004.png')"
+        + tail.removeprefix(" was asked for")
+    )
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "expected"),
+    [
+        ("draws", "x", "a whole number, e.g. 8"),
+        ("limit", 1.5, "a whole number, e.g. 8"),
+        ("shard", "1/2", "part and number of parts, e.g. (3, 100)"),
+        ("mean", 0.5, "three numbers, e.g. (0.485, 0.456, 0.406)"),
+        ("img_size", "big", "pixels, e.g. 224 or (height, width)"),
+        ("max_time", "3:00", "a number of seconds, e.g. 3600"),
+        ("out", 3, "a path"),
+    ],
+)
+def test_an_option_of_the_wrong_kind_is_refused_before_anything_is_loaded(
+    option: str, value: Any, expected: str
+) -> None:
+    with pytest.raises(lpa.InputError) as caught:
+        lpa.scan(models="no-such-model", **{option: value})
+    assert str(caught.value) == f"lpa.scan({option}={value!r}): expected {expected}"
+
+
+def test_an_option_that_there_is_not_is_answered_with_the_nearest() -> None:
+    with pytest.raises(lpa.InputError) as caught:
+        lpa.scan(modles="resnet50")
+    assert str(caught.value) == (
+        "unknown option of lpa.scan 'modles': did you mean 'models' or 'crop_mode' or 'images'?"
+    )
+    with pytest.raises(lpa.InputError) as caught:
+        lpa.estimate(max_time=3)
+    assert str(caught.value).startswith("unknown option of lpa.estimate 'max_time'")
+
+
+@pytest.mark.parametrize("aug", [3, ["crop", 3]])
+def test_augmentations_of_another_kind_are_refused(aug: Any) -> None:
+    with pytest.raises(lpa.InputError) as caught:
+        lpa.scan(aug=aug)
+    assert str(caught.value) == (
+        f"aug={aug!r}: expected names and values, e.g. 'crop,cutout=0,.5' or {{'crop': [1, .5]}}"
+    )
 
 
 def test_a_name_of_the_run_with_other_weights_is_refused(data: Path, tmp_path: Path) -> None:

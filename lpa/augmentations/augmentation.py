@@ -94,6 +94,12 @@ class Augmentation(RigidAffineAugmentationBase2D):
         module.axis = spec.axis
         return module
 
+    def check_identity(self) -> None:
+        """Raise :class:`~lpa.errors.InputError` where the reference value would change images.
+
+        Those of the register do not, which a test shows; what users write is tried.
+        """
+
     @abstractmethod
     def draw(
         self,

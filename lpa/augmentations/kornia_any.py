@@ -33,6 +33,27 @@ __all__ = ["KorniaAugmentation"]
 
 _HALF_A_GREY_LEVEL = 0.5 / 255.0
 
+_CHECKED_SIZE = (224, 224)
+"""Height and width of the pictures on which a class is tried before a scan."""
+
+
+def _ramps() -> Tensor:
+    """Return two smooth pictures with all grey levels and colours: [2, 3, H, W]."""
+    ramp = torch.linspace(0.0, 1.0, 3 * _CHECKED_SIZE[0] * _CHECKED_SIZE[1])
+    ramp = ramp.view(1, 3, *_CHECKED_SIZE)
+    return torch.cat([ramp, ramp.flip(-1)])
+
+
+def _texture() -> Tensor:
+    """Return a grey picture with the spectrum of a photograph (amplitude 1/f): [1, 3, H, W]."""
+    height, width = _CHECKED_SIZE
+    noise = np.random.default_rng(0).normal(size=_CHECKED_SIZE)
+    frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None])
+    spectrum = np.fft.rfft2(noise) / np.maximum(frequency, 1 / max(_CHECKED_SIZE))
+    grey = np.fft.irfft2(spectrum, s=_CHECKED_SIZE)
+    grey = (0.5 + 0.2 * (grey - grey.mean()) / grey.std()).clip(0.0, 1.0).astype(np.float32)
+    return torch.from_numpy(grey).expand(1, 3, *_CHECKED_SIZE)
+
 
 def _kornia_class(name: str) -> type[AugmentationBase2D]:
     """Find a class that can be scanned; raise :class:`~lpa.errors.InputError` for any other."""
@@ -109,12 +130,11 @@ class KorniaAugmentation(Augmentation):
         InputError
             When what a sample becomes depends on the samples beside it.
         """
-        size, keys = (224, 224), np.arange(3, dtype=np.uint64)
-        ramp = torch.linspace(0.0, 1.0, 3 * size[0] * size[1]).view(1, 3, *size)
-        images = torch.cat([ramp, ramp.flip(-1), (ramp * 64.0) % 1.0])
+        keys, ramps = np.arange(3, dtype=np.uint64), _ramps()
+        images = torch.cat([ramps, (ramps[:1] * 64.0) % 1.0])
 
         def result(rows: slice) -> Tensor:
-            own = self.draw(keys[rows], alpha, size=size)
+            own = self.draw(keys[rows], alpha, size=_CHECKED_SIZE)
             del own["alpha"]
             output: Tensor = self.at(alpha)(images[rows], params=own)
             return output
@@ -129,6 +149,36 @@ class KorniaAugmentation(Augmentation):
             raise InputError(
                 f"kornia:{self.name}({self.written}) cannot be scanned: what an image becomes "
                 "depends on the images beside it; fix the argument that is drawn once per batch"
+            )
+
+    def check_identity(self) -> None:
+        """Compare a small batch with what Kornia makes of it at the first value.
+
+        The identity bypasses Kornia, so a first value that changes images would put a jump into
+        every curve. On average over an image, since Kornia's own identities may miss single pixels
+        (``RandomErasing`` erases one at 0, JPEG rounds at a quality of 100). A value that Kornia
+        refuses, as a blur of sigma 0, is the user's word for the untouched image.
+
+        Raises
+        ------
+        InputError
+            When an image changes by more than one grey level on average.
+        """
+        images, alpha = torch.cat([_ramps(), _texture()]), self.axis.reference
+        try:
+            module = self.at(alpha)
+            params = self._drawn(module, np.arange(3, dtype=np.uint64), 0, 0, _CHECKED_SIZE)
+            output: Tensor = module(images, params=params)
+        except Exception:  # Of Kornia's many kinds; its own words at other values are in `at`.
+            return
+        if output.shape != images.shape or not output.isfinite().all():
+            return
+        changes = 255.0 * (output.clamp(0.0, 1.0) - images).abs().mean(dim=(1, 2, 3))
+        if changes.max() > 1.0:
+            raise InputError(
+                f"{self.axis.name}: the first value {format_value(alpha)} is no identity, it "
+                f"changes images by {float(changes.max()):.1f} of 255 grey levels on average; "
+                "expected the value that changes nothing first: write it before the others"
             )
 
     def at(self, alpha: float) -> AugmentationBase2D:
@@ -169,7 +219,18 @@ class KorniaAugmentation(Augmentation):
         strengths = torch.full((len(keys),), float(alpha), dtype=torch.float64)
         if alpha == self.axis.reference or not len(keys):
             return {"alpha": strengths}
-        module, generator = self.at(alpha), torch.default_generator
+        return {**self._drawn(self.at(alpha), keys, seed, draw, size), "alpha": strengths}
+
+    def _drawn(
+        self,
+        module: AugmentationBase2D,
+        keys: npt.NDArray[np.uint64],
+        seed: int,
+        draw: int,
+        size: tuple[int, int],
+    ) -> dict[str, Tensor]:
+        """Draw the parameters of one of Kornia's modules."""
+        generator = torch.default_generator
         seeds = integers(keys, self.family, 1, seed, draw)[:, 0] >> np.uint64(1)
         state, drawn = generator.get_state(), []
         try:
@@ -183,8 +244,7 @@ class KorniaAugmentation(Augmentation):
             for name in drawn[0]
             if name != "forward_input_shape"
         }
-        shape = torch.tensor((len(keys), 3, *size))
-        return {**params, "forward_input_shape": shape, "alpha": strengths}
+        return {**params, "forward_input_shape": torch.tensor((len(keys), 3, *size))}
 
     def _strength(self, params: dict[str, Tensor]) -> float:
         """Return the strength that parameters were drawn at."""

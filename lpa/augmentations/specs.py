@@ -169,6 +169,16 @@ def _kornia_axis(name: str, values: list[float]) -> Axis:
     return replace(axis, grid=axis.check(values))
 
 
+def _floats(name: str, values: Any) -> list[float]:
+    """Return values from Python as numbers; raise :class:`~lpa.errors.InputError` for others."""
+    listed = list(values) if isinstance(values, Iterable) else [values]
+    for value in listed:
+        # numpy's numbers and zero-dimensional tensors have __float__, texts do not.
+        if not hasattr(value, "__float__"):
+            raise InputError(f"{name}: value {value!r} is no number; expected e.g. [1, 0.5, 0.08]")
+    return [float(value) for value in listed]
+
+
 def spec_of(name: str, values: Iterable[float] | None = None) -> AugmentationSpec:
     """Make the spec of one augmentation from its name, options included, and its values.
 
@@ -177,7 +187,7 @@ def spec_of(name: str, values: Iterable[float] | None = None) -> AugmentationSpe
     InputError
         For an unknown augmentation, option or option value, and for values that the axis refuses.
     """
-    numbers = None if values is None else [float(value) for value in values]
+    numbers = None if values is None else _floats(name, values)
     name = name.strip()
     if name.startswith(PREFIX):
         kornia_class, written = canonical_call(name.removeprefix(PREFIX).strip())
@@ -222,6 +232,11 @@ def parse(text: str) -> list[AugmentationSpec]:
     for token in _split(text, ","):
         numbers = _numbers(token)
         if numbers is None and token:
+            if found and found[-1][1] is not None and re.match(r"[-+.\d]", token):
+                raise InputError(
+                    f"{found[-1][0]}: value {token!r} is no number; expected e.g. "
+                    "crop=1,.5,.08 or crop=1:.08:20"
+                )
             name, *assigned = _split(token, "=@")
             found.append((name, None))
             if not assigned:
@@ -240,6 +255,12 @@ def parse(text: str) -> list[AugmentationSpec]:
             raise InputError(f"augmentations {text!r}: nothing stands between two commas")
         name, before = found[-1]
         found[-1] = (name, (before or []) + numbers)
+    # After a value, what is no name may have been meant as a value.
+    for (name, _), (_, before) in zip(found[1:], found, strict=False):
+        if before is not None and not name.startswith(PREFIX):
+            family = name.partition("(")[0].strip()
+            if family not in AUGMENTATIONS:
+                raise unknown("augmentation or number", family, AUGMENTATIONS, _HINT)
     return _unique([spec_of(name, values) for name, values in found])
 
 
@@ -261,11 +282,18 @@ def from_mapping(
     """
     specs = []
     for name, values in augmentations.items():
+        if not isinstance(name, str):
+            raise InputError(f"augmentation {name!r}: expected a name, e.g. 'crop' ({_HINT})")
         if isinstance(values, str):
-            read = [_numbers(part) for part in _split(values, ",")]
-            if None in read:
-                raise InputError(f"{name}: values {values!r} are no numbers; e.g. 1,.5 or 1:.08:20")
-            specs.append(spec_of(name, [number for part in read for number in part or []]))
+            numbers: list[float] = []
+            for part in _split(values, ","):
+                read = _numbers(part)
+                if read is None:
+                    raise InputError(
+                        f"{name}: value {part!r} is no number; expected e.g. 1,.5 or 1:.08:20"
+                    )
+                numbers += read
+            specs.append(spec_of(name, numbers))
         else:
             specs.append(spec_of(name, values))
     return _unique(specs)

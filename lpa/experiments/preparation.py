@@ -82,6 +82,8 @@ def prepare(
     devices = devices_of(device)
     asked = parse_models(DEFAULT_MODEL if models is None else models)
     modules = {spec.name: build(spec) for spec in specs}
+    for module in modules.values():
+        module.check_identity()
     source = open_data(DEFAULT_DATA if data is None else data, split)
     if data is None:
         say(
@@ -147,6 +149,7 @@ def prepare(
             shard_size=shard_size_of(devices),
             reference={"root": source.root, "published": source.published},
         ),
+        samples,
     )
     here = np.unique(samples.label)
     measured_models = [measured(model, run, here, restrict_classes) for model in loaded]
@@ -165,6 +168,7 @@ def prepare(
         devices,
         class_check=class_check,
         progress=progress,
+        data_is_text=data is None or isinstance(data, str | os.PathLike),
     )
     stored = StoredUnits(store)
     task.damaged = _damaged(stored, repair)
@@ -179,7 +183,11 @@ def _augmentations(aug: Any) -> list[AugmentationSpec]:
         return parse(aug)
     if isinstance(aug, Mapping):
         return from_mapping(aug)
-    return parse(",".join(aug))
+    if isinstance(aug, list | tuple) and all(isinstance(part, str) for part in aug):
+        return parse(",".join(aug))
+    raise InputError(
+        f"aug={aug!r}: expected names and values, e.g. 'crop,cutout=0,.5' or {{'crop': [1, .5]}}"
+    )
 
 
 def _planned(spec: AugmentationSpec, module: Augmentation, draws: int) -> PlannedAxis:

@@ -6,6 +6,7 @@ Check and prepare, compute what is missing, read it back.
 from __future__ import annotations
 
 import inspect
+import shlex
 import sys
 import threading
 from collections.abc import Sequence
@@ -13,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from lpa.errors import InputError
+from lpa.errors import InputError, Stopped
+from lpa.experiments.asked import check_asked
 from lpa.experiments.preparation import prepare
 from lpa.experiments.scan_task import Estimate, ScanTask
 from lpa.measurement import Summary
@@ -98,6 +100,8 @@ def scan(
         For input that cannot be used, and when work failed or was stopped; what is finished is
         stored.
     """
+    known = inspect.signature(scan).parameters
+    check_asked("lpa.scan", {**asked, "max_time": max_time}, known)
     stop = stop or threading.Event()
     timer = threading.Timer(max_time, stop.set) if max_time is not None else None
     if timer is not None:
@@ -116,7 +120,7 @@ def scan(
         if skips:
             print(
                 f"{len(skips)} images cannot be decoded and are left out; `lpa show "
-                f"{task.store}` names them",
+                f"{shlex.quote(str(task.store))}` names them",
                 file=sys.stderr,
             )
         for line in _published(task, run):
@@ -133,6 +137,7 @@ scan.__signature__ = inspect.signature(prepare).replace(  # type: ignore[attr-de
 
 def estimate(**asked: Any) -> Estimate:
     """Return what a scan would take; the parameters are those of :func:`scan`."""
+    check_asked("lpa.estimate", asked, inspect.signature(prepare).parameters)
     return prepare(**asked).estimate()
 
 
@@ -143,12 +148,12 @@ def _check_finished(task: ScanTask, summaries: Sequence[Summary], stop: threadin
         raise InputError(
             f"{model} failed in {len({entry[0] for entry in failures})} of {len(task.units)} "
             f"units ({reason}); everything else is stored in {task.store}: mend it and run the "
-            f"same command again, or see `lpa show {task.store}`"
+            f"same command again, or see `lpa show {shlex.quote(str(task.store))}`"
         )
     done = sum(summary.cells for summary in summaries)
     planned = sum(len(unit.cells) for unit in task.units)
     if stop.is_set() and done < planned:
-        raise InputError(
+        raise Stopped(
             f"stopped after {done} of {planned} cells, which are stored in {task.store}; "
             "the same command goes on from there"
         )

@@ -7,7 +7,6 @@ import copy
 import datetime
 import platform
 import re
-import shlex
 import sys
 import threading
 import time
@@ -25,6 +24,7 @@ from lpa.engines.in_process import run_units
 from lpa.errors import InputError
 from lpa.examples import choose_examples
 from lpa.experiments.class_check import best_relabelling, suggested_file
+from lpa.experiments.commands import call, command
 from lpa.experiments.devices import batch_size_of
 from lpa.experiments.progress import Progress, duration
 from lpa.forward import DeviceModel, MeasuredModel
@@ -111,6 +111,8 @@ class ScanTask:
         Whether the confusions at the identity may stop the run.
     progress : bool
         Whether to say on standard error what is done.
+    data_is_text : bool
+        Whether the data were named, so that a command can ask for them, or given as an object.
     """
 
     plan: ScanPlan
@@ -126,6 +128,7 @@ class ScanTask:
     damaged: list[str] = field(default_factory=list)
     class_check: bool = True
     progress: bool = True
+    data_is_text: bool = True
 
     # ---- what there is to do --------------------------------------------------------------
 
@@ -337,11 +340,19 @@ class ScanTask:
             **self.plan.to_dict(),
             "precision": self.record.precision,
             "models": {model.name: self._model_facts(model) for model in self.models},
-            "command": command(self.plan, self.store),
+            "command": self._command(),
             "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             "device": [_device_name(device) for device in self.devices],
             "versions": _versions(),
         }
+
+    def _command(self) -> str:
+        texts = {
+            model.name: None if model.source == "module" else model.spec for model in self.loaded
+        }
+        if self.data_is_text and None not in texts.values():
+            return command(self.plan, self.store)
+        return call(self.plan, self.store, texts, self.data_is_text)
 
     def _model_facts(self, model: MeasuredModel) -> dict[str, Any]:
         facts: dict[str, Any] = {"id": model.id, "members": list(model.members)}
@@ -358,34 +369,6 @@ class ScanTask:
                     "outputs": len(loaded.classes),
                 }
         return facts
-
-
-def command(plan: ScanPlan, store: Store) -> str:
-    """Write the command that asks for the same again."""
-    words = ["lpa", "scan"]
-    for planned in plan.axes:
-        mark = "@" if planned.axis.name.startswith("kornia:") else "="
-        values = str(planned).removeprefix(planned.axis.name + "=")
-        words += ["--aug", f"{planned.axis.name}{mark}{values}"]
-    words += ["--models", ",".join(plan.models), "--data", plan.data]
-    options: list[tuple[str, Any]] = [
-        ("--split", plan.split),
-        ("--per-class", plan.per_class),
-        ("--limit", plan.limit),
-        ("--seed", plan.seed or None),
-        ("--precision", None if plan.precision == "auto" else plan.precision),
-        ("--draws", max(planned.draws for planned in plan.axes)),
-        ("--classes", plan.classes),
-        ("--images", None if plan.images else "none"),
-    ]
-    for name, value in plan.overrides.items():
-        numbers = value if isinstance(value, list) else [value]
-        options.append((f"--{name.replace('_', '-')}", ",".join(map(str, numbers))))
-    for name, value in options:
-        if value is not None:
-            words += [name, str(value)]
-    words += ["--ensemble"] * plan.ensemble + ["--restrict-classes"] * plan.restrict_classes
-    return shlex.join([*words, "--out", str(store)])
 
 
 def _seconds_per_image(model: MeasuredModel, device: torch.device) -> float:

@@ -144,7 +144,7 @@ def create_or_check(store: Store, record: RunRecord, samples: Samples) -> RunRec
         For a directory with other files in it, and for a run of other data, split, selection,
         seed or precision: the field and both values.
     """
-    checked = check_record(store, record)
+    checked = check_record(store, record, samples)
     if not store.exists("run.json"):
         # The record comes last: where it stands, the samples stand too.
         store.put("samples.parquet", samples.to_parquet_bytes())
@@ -180,8 +180,17 @@ def check_folder(store: Store) -> None:
         )
 
 
-def check_record(store: Store, record: RunRecord) -> RunRecord:
+def check_record(store: Store, record: RunRecord, samples: Samples) -> RunRecord:
     """Check that the run in the folder, if there is one, is the same; nothing is written.
+
+    Parameters
+    ----------
+    store : Store
+        The run's folder.
+    record : RunRecord
+        What is asked for.
+    samples : Samples
+        Its samples: where the data differ, the message counts how.
 
     Returns
     -------
@@ -200,13 +209,40 @@ def check_record(store: Store, record: RunRecord) -> RunRecord:
     for name in RunRecord.DEFINING:
         there, asked = getattr(present, name), getattr(record, name)
         if there != asked:
-            shown = "data (fingerprint)" if name == "fingerprint" else name.replace("_", "-")
+            shown = name.replace("_", "-")
+            difference = f"is a run with {shown} {_shown(there)}, and {_shown(asked)} was asked for"
+            if name == "fingerprint":
+                difference = f"is a run of other data: {_changes(store, samples)}"
             raise InputError(
-                f"{store} is a run with {shown} {_shown(there)}, and {_shown(asked)} was asked "
-                "for; models, augmentations, values and draws extend a run, this does not: "
-                "give another directory with --out DIR"
+                f"{store} {difference}; models, augmentations, values and draws extend a run, this "
+                "does not: give another directory with --out DIR"
             )
     return present
+
+
+def _changes(store: Store, samples: Samples) -> str:
+    """Count how samples differ from the run's: ``2 of 30 files are new, first 'a.png'``."""
+    before = Samples.from_parquet_bytes(store.get("samples.parquet"))
+    old, new = (
+        {
+            name: (key, label, split)
+            for name, key, label, split in zip(
+                one.name, one.key.tolist(), one.label.tolist(), one.split.tolist(), strict=True
+            )
+        }
+        for one in (before, samples)
+    )
+    both = [name for name in new if name in old]
+    kinds = {
+        "new": [name for name in new if name not in old],
+        "gone": [name for name in old if name not in new],
+        "changed": [name for name in both if new[name][0] != old[name][0]],
+        "in another class or split": [name for name in both if new[name][1:] != old[name][1:]],
+    }
+    found = [f"{len(names)} {kind} (first {names[0]!r})" for kind, names in kinds.items() if names]
+    if not found:
+        return f"its {len(old)} files stand at other places of the data set"
+    return f"beside its {len(old)} files, " + ", ".join(found)
 
 
 def _shown(value: Any) -> str:
