@@ -42,14 +42,18 @@ class ColorJitter(Augmentation, IntensityAugmentationBase2D):
     def draw(
         self,
         keys: npt.NDArray[np.uint64],
-        alpha: float,
+        alpha: float | npt.NDArray[np.float64],
         *,
         seed: int = 0,
         draw: int = 0,
         size: tuple[int, int] = (224, 224),
     ) -> dict[str, Tensor]:
-        """Draw ``brightness``, ``contrast``, ``saturation`` (factors) and ``hue``, each [B]."""
-        deviation = torch.from_numpy(2.0 * self.uniforms(keys, 4, seed, draw) - 1.0) * alpha
+        """Draw ``brightness``, ``contrast``, ``saturation`` (factors) and ``hue``, each [B].
+
+        ``alpha`` may be an array of shape [B]: each sample's own strength.
+        """
+        strength = np.reshape(alpha, (-1, 1))
+        deviation = torch.from_numpy((2.0 * self.uniforms(keys, 4, seed, draw) - 1.0) * strength)
         names = ("brightness", "contrast", "saturation")
         params = {name: 1.0 + deviation[:, index] for index, name in enumerate(names)}
         return {**params, "hue": deviation[:, 3] / 2.0}

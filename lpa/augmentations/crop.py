@@ -27,7 +27,9 @@ __all__ = ["Crop", "relative_window"]
 
 
 def relative_window(
-    uniforms: npt.NDArray[np.float64], area: float, aspect: float = 1.0
+    uniforms: npt.NDArray[np.float64],
+    area: float | npt.NDArray[np.float64],
+    aspect: float = 1.0,
 ) -> npt.NDArray[np.float64]:
     """Place windows of an exact area, wholly inside of the unit square.
 
@@ -35,8 +37,8 @@ def relative_window(
     ----------
     uniforms : array, shape [B, 3]
         Three numbers in [0, 1): where from left, where from top, which aspect.
-    area : float
-        Share of the area, 0 to 1.
+    area : float, or array of shape [B]
+        Share of the area, 0 to 1; of all windows, or of each.
     aspect : float
         Largest ratio of the sides. The ratio is log-uniform in [1/a, a] with
         a = min(aspect, 1/area): no window of that area and a ratio beyond 1/area would fit.
@@ -48,11 +50,22 @@ def relative_window(
         both ends of ``u (1 - s), u (1 - s) + s`` move inwards as s falls, and both sides shrink
         with the area.
     """
-    widest = min(math.log(aspect), -math.log(area)) if 0.0 < area < 1.0 else 0.0
+    widest = _widest(area, aspect)
     ratio = np.exp((2.0 * uniforms[:, 2] - 1.0) * widest)
     sides = np.stack([np.sqrt(area * ratio), np.sqrt(area / ratio)], axis=1).clip(0.0, 1.0)
     begin = uniforms[:, :2] * (1.0 - sides)
     return np.concatenate([begin, np.minimum(begin + sides, 1.0)], axis=1)
+
+
+def _widest(
+    area: float | npt.NDArray[np.float64], aspect: float
+) -> float | npt.NDArray[np.float64]:
+    """Return the logarithm of the largest ratio of the sides that fits, for one area or each."""
+    if isinstance(area, np.ndarray):
+        partial = (area > 0.0) & (area < 1.0)
+        fitting = -np.log(np.where(partial, area, 1.0))
+        return np.minimum(math.log(aspect), fitting)
+    return min(math.log(aspect), -math.log(area)) if 0.0 < area < 1.0 else 0.0
 
 
 class Crop(Augmentation, GeometricAugmentationBase2D):
@@ -97,13 +110,16 @@ class Crop(Augmentation, GeometricAugmentationBase2D):
     def draw(
         self,
         keys: npt.NDArray[np.uint64],
-        alpha: float,
+        alpha: float | npt.NDArray[np.float64],
         *,
         seed: int = 0,
         draw: int = 0,
         size: tuple[int, int] = (224, 224),
     ) -> dict[str, Tensor]:
-        """Draw windows: ``{"window": float64 [B, 4]}``, left, top, right, bottom in the view."""
+        """Draw windows: ``{"window": float64 [B, 4]}``, left, top, right, bottom in the view.
+
+        ``alpha`` may be an array of shape [B]: each sample's own strength.
+        """
         numbers = self.uniforms(keys, 3, seed, draw)
         if self.place == "centre":
             numbers[:, :2] = 0.5

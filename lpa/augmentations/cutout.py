@@ -56,17 +56,20 @@ class Cutout(Augmentation, IntensityAugmentationBase2D):
     def draw(
         self,
         keys: npt.NDArray[np.uint64],
-        alpha: float,
+        alpha: float | npt.NDArray[np.float64],
         *,
         seed: int = 0,
         draw: int = 0,
         size: tuple[int, int] = (224, 224),
     ) -> dict[str, Tensor]:
-        """Draw rectangles: ``{"window": float64 [B, 4]}``, left, top, right, bottom in the view."""
+        """Draw rectangles: ``{"window": float64 [B, 4]}``, left, top, right, bottom in the view.
+
+        ``alpha`` may be an array of shape [B]: each sample's own strength.
+        """
         places = self.uniforms(keys, 2, seed, draw)
         if self.place == "centre":
             places[:] = 0.5
-        side = alpha**0.5
+        side = np.reshape(alpha**0.5, (-1, 1))
         begin = places * (1.0 - side)
         window = np.concatenate([begin, np.minimum(begin + side, 1.0)], axis=1)
         return {"window": torch.from_numpy(window)}
