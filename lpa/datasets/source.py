@@ -18,6 +18,7 @@ __all__ = [
     "BARE_SPLIT",
     "SPLIT_NAMES",
     "Entry",
+    "MissingSplit",
     "Raw",
     "Source",
     "assemble",
@@ -90,6 +91,20 @@ class Source:
             Where the file cannot be read (which is no property of the image, so no skip).
         """
         return self.reader(index)
+
+
+class MissingSplit(InputError):  # noqa: N818 - what is wrong, as its name says
+    """A split was asked for that the data do not have.
+
+    Attributes
+    ----------
+    present : tuple of str
+        The splits that they have.
+    """
+
+    def __init__(self, message: str, present: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.present = present
 
 
 class Entry(NamedTuple):
@@ -176,8 +191,10 @@ def choose_splits(present: Iterable[str], wanted: str | None, name: str) -> list
 
     Raises
     ------
+    MissingSplit
+        For a split that is missing, listing those present.
     InputError
-        For a split that is missing, listing those present, or one that is given twice.
+        For one that is given twice.
     """
     have = list(present)
     if wanted is None:
@@ -200,7 +217,7 @@ def _find_split(have: list[str], wanted: str, name: str) -> str:
             return spelling
     listed = ", ".join(have)
     tail = "; leave --split away" if have == [BARE_SPLIT] else ""
-    raise InputError(f"{name} has no split {wanted!r}; it has: {listed}{tail}")
+    raise MissingSplit(f"{name} has no split {wanted!r}; it has: {listed}{tail}", tuple(have))
 
 
 def classes_of_labels(labels: Iterable[str]) -> Classes:
