@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
+from lpa.augmentations.grammar import range_or_number, read_options, read_values, split
 from lpa.augmentations.kornia_calls import PREFIX, canonical_call, kornia_version
 from lpa.augmentations.register import AUGMENTATIONS, OPTIONS, REVISIONS
 from lpa.axes import Axis, format_value
@@ -84,72 +85,6 @@ class AugmentationSpec:
         )
 
 
-def _split(text: str, marks: str) -> list[str]:
-    """Split at the marks that stand outside of brackets and quotes."""
-    parts, depth, quote = [""], 0, ""
-    for character in text:
-        if quote:
-            quote = "" if character == quote else quote
-        elif character in "'\"":
-            quote = character
-        elif character in "([{":
-            depth += 1
-        elif character in ")]}":
-            depth -= 1
-        elif character in marks and depth == 0:
-            parts.append("")
-            continue
-        parts[-1] += character
-    if depth or quote:
-        raise InputError(f"augmentations {text!r}: a bracket or quote is not closed; close it")
-    return [part.strip() for part in parts]
-
-
-def _number(text: str) -> float | None:
-    """Return the number that a text is, or None."""
-    try:
-        return float(text)
-    except ValueError:
-        return None
-
-
-def _numbers(text: str) -> list[float] | None:
-    """Return the values of ``.5`` or ``1:.08:20``; None when the text is neither."""
-    if ":" not in text:
-        number = _number(text)
-        return None if number is None else [number]
-    parts = text.split(":")
-    if any(_number(part) is None for part in parts):
-        return None
-    if len(parts) != 3 or not parts[2].strip().isdigit() or int(parts[2]) < 2:
-        raise InputError(
-            f"range {text!r}: expected start:stop:count with a count of at least 2, e.g. 1:.08:20"
-        )
-    start, stop, count = float(parts[0]), float(parts[1]), int(parts[2])
-    step = (stop - start) / (count - 1)
-    inner = [start + step * index for index in range(1, count - 1)]
-    # Twelve digits, as values are written: 0.9 and not 0.9000000000000001.
-    return [start, *(float(format_value(value)) for value in inner), stop]
-
-
-def _read_options(family: str, text: str) -> dict[str, str]:
-    """Read ``place=centre,aspect=4/3`` into canonical texts, sorted, defaults dropped."""
-    known = OPTIONS.get(family, {})
-    options: dict[str, str] = {}
-    for part in filter(None, _split(text, ",")):
-        name, equals, value = (piece.strip() for piece in part.partition("="))
-        if not equals:
-            raise InputError(f"{family}({text}): expected option=value, got {part!r}")
-        if name not in known and not known:
-            raise InputError(f"{family}({text}): {family} has no options; write {family}")
-        if name not in known:
-            raise unknown(f"option of {family}", name, known, _HINT)
-        if name in options:
-            raise InputError(f"{family}({text}): option {name} is given twice; give it once")
-        options[name] = known[name].canonical(f"{family}: option {name}", value)
-    return {name: options[name] for name in sorted(options) if options[name] != known[name].default}
-
-
 def _kornia_axis(name: str, values: list[float]) -> Axis:
     """Make the axis of a Kornia augmentation from its values: the first is the identity."""
     if len(values) < 2:
@@ -200,7 +135,7 @@ def spec_of(name: str, values: Iterable[float] | None = None) -> AugmentationSpe
     if match is None or family not in AUGMENTATIONS:
         raise unknown("augmentation", family, AUGMENTATIONS, _HINT)
     axis, target = AUGMENTATIONS[family]
-    options = _read_options(family, match[2] or "")
+    options = read_options(family, match[2] or "", OPTIONS.get(family, {}), _HINT)
     written = ",".join(f"{option}={value}" for option, value in options.items())
     axis = axis.renamed(f"{family}({written})" if written else family)
     checked = None if numbers is None else axis.check(numbers)
@@ -229,19 +164,19 @@ def parse(text: str) -> list[AugmentationSpec]:
         augmentation that is named twice.
     """
     found: list[tuple[str, list[float] | None]] = []
-    for token in _split(text, ","):
-        numbers = _numbers(token)
+    for token in split(text, ","):
+        numbers = range_or_number(token)
         if numbers is None and token:
             if found and found[-1][1] is not None and re.match(r"[-+.\d]", token):
                 raise InputError(
                     f"{found[-1][0]}: value {token!r} is no number; expected e.g. "
                     "crop=1,.5,.08 or crop=1:.08:20"
                 )
-            name, *assigned = _split(token, "=@")
+            name, *assigned = split(token, "=@")
             found.append((name, None))
             if not assigned:
                 continue
-            numbers = _numbers(assigned[0]) if len(assigned) == 1 else None
+            numbers = range_or_number(assigned[0]) if len(assigned) == 1 else None
             if numbers is None:
                 raise InputError(
                     f"augmentation {token!r}: expected numbers after the name, e.g. crop=1,.5,.08 "
@@ -285,15 +220,7 @@ def from_mapping(
         if not isinstance(name, str):
             raise InputError(f"augmentation {name!r}: expected a name, e.g. 'crop' ({_HINT})")
         if isinstance(values, str):
-            numbers: list[float] = []
-            for part in _split(values, ","):
-                read = _numbers(part)
-                if read is None:
-                    raise InputError(
-                        f"{name}: value {part!r} is no number; expected e.g. 1,.5 or 1:.08:20"
-                    )
-                numbers += read
-            specs.append(spec_of(name, numbers))
+            specs.append(spec_of(name, read_values(name, values)))
         else:
             specs.append(spec_of(name, values))
     return _unique(specs)
