@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 __all__ = ["command"]
@@ -22,5 +24,9 @@ def command(runs: tuple[str, ...], out: str | None) -> None:
     """
     import lpa
 
+    if out is not None and Path(out).is_dir():
+        raise lpa.InputError(
+            f"-o {out} is a directory; expected the page's file, e.g. {Path(out) / 'report.html'}"
+        )
     first, *beside = [lpa.open(run) for run in runs]
     click.echo(f"{first.report(out, beside)}")

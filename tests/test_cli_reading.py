@@ -152,3 +152,11 @@ def test_the_export_is_written_and_what_it_leaves_out_is_told(tmp_path: Path) ->
     refused = run(export, folder, "-o", tmp_path / "strict.csv", "--strict")
     assert isinstance(refused.exception, InputError)
     assert not (tmp_path / "strict.csv").exists()
+
+
+def test_a_report_into_a_directory_is_refused_before_anything_is_read(tmp_path: Path) -> None:
+    result = run(report, tmp_path / "no-run", "-o", tmp_path)
+    assert isinstance(result.exception, InputError)
+    assert str(result.exception) == (
+        f"-o {tmp_path} is a directory; expected the page's file, e.g. {tmp_path}/report.html"
+    )

@@ -199,3 +199,16 @@ def test_what_an_import_left_out_is_missing_in_the_columns(tmp_path: Path) -> No
 def test_another_column_is_no_column(folder: Path) -> None:
     with pytest.raises(KeyError):
         Outcomes(folder).column("accuracy")
+
+
+def test_a_run_without_its_plans_says_what_is_missing(tmp_path: Path, folder: Path) -> None:
+    copied = shutil.copytree(folder, tmp_path / "copied")
+    shutil.rmtree(copied / "plans")
+    with pytest.raises(InputError) as caught:
+        Outcomes(copied)
+    assert str(caught.value) == (
+        f"{copied} has outcomes on crop, and nothing in {copied}/plans describes that axis; "
+        "expected the run's folder whole: copy plans/ as well"
+    )
+    # What there is can still be listed.
+    assert len(Outcomes(copied, tolerant=True).coverage) == len(CELLS)

@@ -84,18 +84,18 @@ def test_other_data_are_refused_with_the_number_of_files_that_differ(tmp_path: P
     store = Store(tmp_path / "run")
     count, names = len(SAMPLES), list(SAMPLES.name)
     assert other_data(store, SAMPLES.take(range(count - 2))) == (
-        f"beside its {count} files, 2 gone (first {names[-2]!r})"
+        f"compared with its {count} files: 2 gone (first {names[-2]!r})"
     )
     renamed = dataclasses.replace(SAMPLES, name=("0.png", *names[1:]))
     assert other_data(store, renamed) == (
-        f"beside its {count} files, 1 new (first '0.png'), 1 gone (first {names[0]!r})"
+        f"compared with its {count} files: 1 new (first '0.png'), 1 gone (first {names[0]!r})"
     )
     keys = SAMPLES.key.copy()
     keys[1] += np.uint64(1)
     labels = (SAMPLES.label + 1) % 2
     changed = dataclasses.replace(SAMPLES, key=keys, label=labels)
     assert other_data(store, changed) == (
-        f"beside its {count} files, 1 changed (first {names[1]!r}), {count} in another class or "
+        f"compared with its {count} files: 1 changed (first {names[1]!r}), {count} in another class or "
         f"split (first {names[0]!r})"
     )
     moved = dataclasses.replace(SAMPLES, sample=SAMPLES.sample + 5)

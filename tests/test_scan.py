@@ -575,7 +575,7 @@ def test_a_run_of_other_data_or_seed_or_selection_is_refused_with_both_values(
     message = refused(other, out, model)
     # Four pictures of each of the ten classes instead of seven.
     assert message == (
-        f"{out} is a run of other data: beside its 70 files, 30 gone (first 'eight/004.png')"
+        f"{out} is a run of other data: compared with its 70 files: 30 gone (first 'eight/004.png')"
         + tail.removeprefix(" was asked for")
     )
 

@@ -131,7 +131,8 @@ class Outcomes:
     Raises
     ------
     InputError
-        For a folder that is no run, a damaged unit, or (``strict``) incomplete cells.
+        For a folder that is no run or lacks a part, a damaged unit, or (``strict``) incomplete
+        cells.
     """
 
     def __init__(
@@ -154,6 +155,8 @@ class Outcomes:
         kept = ~np.isin(self.declared.sample, self._skipped)
         self.samples = self.declared.take(np.flatnonzero(kept))
         self._place()
+        if not tolerant:
+            self._check_described()
         if strict and self.incomplete:
             first = self.incomplete[0]
             raise InputError(
@@ -165,6 +168,15 @@ class Outcomes:
             raise InputError(
                 f"{self.store} lacks {len(never)} planned cells, first {never[0]}; "
                 "run the scan again to complete them, or leave --strict out"
+            )
+
+    def _check_described(self) -> None:
+        """Refuse outcomes on an axis of which no plan tells the reference and the direction."""
+        stored = {entry.cell.axis for entry in self.coverage if entry.cell.axis is not None}
+        if lost := sorted(stored - set(self.axes)):
+            raise InputError(
+                f"{self.store} has outcomes on {lost[0]}, and nothing in {self.store}/plans "
+                "describes that axis; expected the run's folder whole: copy plans/ as well"
             )
 
     def _never_begun(self) -> list[str]:

@@ -221,7 +221,7 @@ def check_record(store: Store, record: RunRecord, samples: Samples) -> RunRecord
 
 
 def _changes(store: Store, samples: Samples) -> str:
-    """Count how samples differ from the run's: ``2 of 30 files are new, first 'a.png'``."""
+    """Count how samples differ from the run's: ``compared with its 30 files: 2 new``."""
     before = Samples.from_parquet_bytes(store.get("samples.parquet"))
     old, new = (
         {
@@ -242,7 +242,7 @@ def _changes(store: Store, samples: Samples) -> str:
     found = [f"{len(names)} {kind} (first {names[0]!r})" for kind, names in kinds.items() if names]
     if not found:
         return f"its {len(old)} files stand at other places of the data set"
-    return f"beside its {len(old)} files, " + ", ".join(found)
+    return f"compared with its {len(old)} files: " + ", ".join(found)
 
 
 def _shown(value: Any) -> str:
