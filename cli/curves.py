@@ -1,34 +1,44 @@
-"""``lpa curves``: accuracy along the axes, over all classes and by class."""
+"""``lpa curves``: accuracy along the axes, over all classes, by class and by group."""
 
 from __future__ import annotations
 
 import click
 
-from .tables import format_option, print_table
+from .choices import (
+    axes_option,
+    classes_option,
+    groups_option,
+    models_option,
+    run_argument,
+    split_option,
+)
+from .tables import echo_notes, format_option, print_table
 
 __all__ = ["command"]
 
 
 @click.command("curves")
-@click.argument("run", type=click.Path())
-@click.option("--classes", metavar="NAMES|FILE", help="Only these classes: a,b or one a line.")
+@run_argument
 @click.option(
     "--mean/--by-class",
     "mean",
     default=None,
     help="Only the means over all images and classes, or only the classes; both by default.",
 )
-@click.option("--model", "--models", "models", metavar="NAMES", help="Only these models.")
-@click.option("--aug", "--axis", "axes", metavar="NAMES", help="Only these augmentations or axes.")
-@click.option("--split", metavar="NAME", help="Only this split.")
+@models_option
+@axes_option
+@classes_option
+@groups_option
+@split_option
 @click.option("--level", type=click.Choice(["image", "run"]), help="Only intervals of this level.")
 @format_option
 def command(
     run: str,
-    classes: str | None,
     mean: bool | None,
     models: str | None,
     axes: str | None,
+    classes: str | None,
+    groups: str | None,
     split: str | None,
     level: str | None,
     form: str,
@@ -36,11 +46,14 @@ def command(
     """Print accuracy by value of each axis, with 95 % intervals.
 
     RUN is the folder of a run. A class of one image has no interval: its curve describes that
-    image.
+    image. Training runs have two intervals, over images and over runs, in rows of their own.
     """
     import lpa
 
-    if classes is not None and mean is None:
+    if mean is None and (classes is not None or groups is not None):
         mean = False
-    table = lpa.open(run).curves(classes, mean, models=models, axes=axes, split=split, level=level)
-    print_table(table, form, empty=f"{run} has no complete cell yet")
+    table = lpa.open(run).curves(
+        classes, mean, groups=groups, models=models, axes=axes, split=split, level=level
+    )
+    echo_notes(table.attrs["notes"])
+    print_table(table, form)

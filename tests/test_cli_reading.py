@@ -85,6 +85,33 @@ def test_means_and_classes_are_both_there_unless_one_is_chosen(folder: Path) -> 
     assert kinds("--by-class") == kinds("--classes", "<i>") == {"class"}
 
 
+def test_groups_stand_in_place_of_classes_and_means(folder: Path, tmp_path: Path) -> None:
+    file = tmp_path / "groups.csv"
+    file.write_text("class,group\n=cmd(),formula\na_b|c,rest\ncanoe & paddle,rest\nzebra,rest\n")
+    result = CliRunner(env={"COLUMNS": "80"}).invoke(
+        curves, [str(folder), "--groups", str(file), "--models", "first"]
+    )
+    assert result.exit_code == 0
+    assert result.stderr.splitlines() == [
+        "note: groups: 1 of 4 names are no classes of the run and are ignored; the first is "
+        "'zebra'",
+        "note: groups: 1 of 4 classes are in no group and are left out; the first is '<i>'",
+    ]
+    table = open_run(folder).curves(
+        groups={"=cmd()": "formula", "a_b|c": "rest", "canoe & paddle": "rest"}, models="first"
+    )
+    lines = result.stdout.splitlines()
+    assert lines[0] == "model first, axis crop, split val, level image"
+    assert lines[1].split() == [
+        "value", "group", "accuracy", "low", "high", "n", "draws", "classes", "method",
+    ]  # fmt: skip
+    for line, row in zip(lines[2:], table.itertuples(), strict=True):
+        value, group, *numbers = line.split(maxsplit=8)
+        assert (float(value), group, numbers[-1]) == (row.value, row.group, row.method)
+        found = tuple(map(float, numbers[:3]))
+        assert found == pytest.approx((row.accuracy, row.low, row.high), abs=6e-4)
+
+
 def test_latex_is_escaped_and_has_a_cell_for_each_column(folder: Path) -> None:
     lines = printed(folder, "--format", "latex", "--by-class").splitlines()
     assert lines[1] == r"\begin{tabular}{llrllrlrrrrrl}"

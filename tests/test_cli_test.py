@@ -194,9 +194,12 @@ def test_imported_counts_are_tested_like_the_outcomes_they_count(
         ]  # fmt: skip
     groups = tmp_path / "groups.json"
     groups.write_text(json.dumps({"a": ["c000"]}))
-    assert str(run(tmp_path / "counts", "--groups", groups).exception) == (
-        "counts holds counts only, and a group's mean needs the images; leave --groups out"
-    )
+    counted = rows_of(tmp_path / "counts", "--groups", groups)
+    measured = [row for row in rows_of(sweep, "--groups", groups) if row["level"] == "run"]
+    assert [row.pop("run") for row in counted] == ["counts"] * len(measured)
+    for mine, theirs in zip(counted, measured, strict=True):
+        del theirs["run"]
+        assert mine == {key: pytest.approx(each) for key, each in theirs.items()} | {"split": None}
 
 
 def test_imported_predictions_of_trainings_are_tested_run_by_run(

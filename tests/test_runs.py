@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from synthetic import CROP, write_run
+from trained_runs import write_sweep
 
 from lpa.errors import InputError
 from lpa.outcomes import Outcomes
@@ -110,6 +111,39 @@ def test_a_mean_of_some_classes_and_a_confidence_out_of_range_are_refused(run: R
     with pytest.raises(InputError) as caught:
         run.curves(confidence=95)
     assert str(caught.value) == "confidence 95 is out of range; expected e.g. 0.95"
+
+
+def test_groups_curves_are_their_classes_means(run: Run) -> None:
+    groups = {"spiders": ["barn spider", "n1"], "boats": ["canoe", "paddle"]}
+    table, classes = run.curves(groups=groups, axes="cutout"), run.curves(axes="cutout")
+    assert table["group"].unique().tolist() == ["spiders", "boats"]
+    assert set(table["level"]) == {"image"} and set(table["classes"]) == {2}
+    members = {"spiders": [0, 1], "boats": [2, 3]}
+    for row in table.itertuples():
+        mine = classes[(classes["model"] == row.model) & (classes["value"] == row.value)
+                       & classes["label"].isin(members[row.group])]  # fmt: skip
+        assert row.accuracy == pytest.approx(mine["accuracy"].mean())
+        # Classes are fixed: images vary within them alone, which two classes halve.
+        assert row.low <= row.accuracy <= row.high
+        assert row.n == mine["n"].sum()
+    watched = run.curves("canoe", groups=groups, axes="cutout")
+    assert watched["group"].unique().tolist() == ["boats"] and set(watched["n"]) == {12}
+
+
+def test_groups_curves_of_a_sweep_have_both_levels(tmp_path: Path) -> None:
+    path = write_sweep(tmp_path / "sweep", {1.0: [0.9, 0.8, 0.7], 0.5: [0.5, 0.6, 0.7]})
+    table = open_run(path).curves(groups={"c000": "a", "c001": "a", "c002": "b"})
+    assert table.groupby("group")["level"].unique().map(list).to_dict() == {
+        "a": ["image", "run"], "b": ["image", "run"],
+    }  # fmt: skip
+    only = open_run(path).curves(groups={"c000": "a"}, level="run")
+    assert set(only["level"]) == {"run"} and set(only["draws"]) == {6}
+
+
+def test_a_mean_over_all_classes_has_no_groups(run: Run) -> None:
+    with pytest.raises(InputError) as caught:
+        run.curves(aggregate=True, groups={"n0": "a"})
+    assert str(caught.value) == "a mean over all classes has no groups: give groups or the mean"
 
 
 def test_a_figure_takes_classes_axis_and_models(run: Run) -> None:

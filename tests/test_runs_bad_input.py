@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from lpa_cli.curves import command as curves
 from lpa_cli.gate import command as gate
 from lpa_cli.rank import command as rank
 from lpa_cli.test import command as lpa_test
@@ -190,3 +191,112 @@ def test_an_axis_that_no_plan_names_has_no_reference(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         run.rank(axes="blur")
     assert str(caught.value) == "unknown axis 'blur': known: crop (of this run)"
+
+
+LACKING: dict[str, Callable[[Run, str], pd.DataFrame]] = {
+    "curves": lambda run, names: run.curves(names),
+    "rank": lambda run, names: run.rank(classes=names),
+    "test": lambda run, names: run.test(classes=names),
+    "compare": lambda run, names: run.compare(values="crop=1,.5", classes=names).classes,
+    "policy": lambda run, names: run.policy(classes=names),
+    "gate": lambda run, names: run.gate(classes=names).classes,
+}
+
+
+@pytest.fixture(scope="module")
+def lacking(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    return open_run(write_run(folder, per_class=[30, 12, 0, 0], models=["m"],
+                              axes={CROP: (1.0, 0.5, 0.08)}, pictures=False))  # fmt: skip
+
+
+@pytest.mark.parametrize("answer", LACKING)
+def test_chosen_classes_without_images_are_named(lacking: Run, answer: str) -> None:
+    with pytest.raises(InputError) as caught:
+        LACKING[answer](lacking, "paddle,n2")
+    assert str(caught.value) == (
+        f"none of the chosen classes has images in {lacking.path}: 'n3', 'n2'; 2 of its 4 classes "
+        "have some, such as 'n0'"
+    )
+    table = LACKING[answer](lacking, "paddle,n0,n2")
+    assert set(table["label"]) == {0}
+
+
+def test_some_chosen_classes_without_images_are_a_note(lacking: Run) -> None:
+    note = (
+        f"classes: 2 of 3 chosen classes have no images in {lacking.path} and are left out: "
+        "'n3', 'n2'"
+    )
+    result = CliRunner().invoke(curves, [str(lacking.path), "--classes", "paddle,n0,n2"])
+    assert result.exit_code == 0 and result.stderr == f"note: {note}\n"
+    for table in (
+        lacking.rank(classes="paddle,n0,n2"),
+        lacking.test(classes="paddle,n0,n2"),
+        lacking.compare(values="crop=1,.5", classes="paddle,n0,n2").overall,
+        lacking.policy(classes="paddle,n0,n2"),
+        lacking.gate(classes="paddle,n0,n2").table,
+    ):
+        assert table.attrs["notes"][0] == note
+
+
+def test_groups_without_images_are_noted_or_refused(lacking: Run) -> None:
+    groups = {"barn spider": "here", "garden spider": "here", "canoe": "gone"}
+    table = lacking.curves(groups=groups)
+    assert set(table["group"]) == {"here"} and set(table["n"]) == {42}
+    assert table.attrs["notes"] == [
+        "groups: 1 of 2 groups have no images and are left out; the first is 'gone'"
+    ]
+    for answer in (lacking.curves, lacking.rank, lacking.policy, lacking.test):
+        with pytest.raises(InputError) as caught:
+            answer(groups={"canoe": "gone", "paddle": "gone"})
+        assert str(caught.value) == (
+            f"none of the 2 classes in the groups has images in {lacking.path}; those that have "
+            "are such as 'n0'"
+        )
+
+
+def test_a_class_in_two_groups_counts_in_both(lacking: Run) -> None:
+    groups = {"spiders": ["n0", "n1"], "barn": ["n0"]}
+    counted = lacking.policy(groups=groups).set_index("group")["classes"]
+    assert counted.to_dict() == {"spiders": 2, "barn": 1}
+    assert lacking.test(groups=groups).set_index("group")["classes"].to_dict() == {
+        "spiders": 2, "barn": 1,
+    }  # fmt: skip
+
+
+def test_curves_say_what_is_unfinished_and_refuse_what_is_empty(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run", per_class=20, missing=[(0, 2)], pictures=False)
+    result = CliRunner().invoke(curves, [str(folder), "--mean"])
+    assert result.exit_code == 0
+    assert result.stderr == (
+        "note: 1 of 42 cells are unfinished and left out; the first is first at crop=0.8 with "
+        "64 of 80 images\n"
+    )
+    empty = write_run(tmp_path / "empty", axes={CROP: (1.0, 0.5)}, draws=1, models=["m"],
+                      shard_size=1000, missing=[(0, 0), (0, 1)], pictures=False)  # fmt: skip
+    result = CliRunner().invoke(curves, [str(empty), "--format", "json"])
+    assert str(result.exception) == (
+        f"{empty} has no complete cell yet; run the same command as before to go on"
+    )
+    assert result.stdout == ""
+
+
+def test_runs_side_by_side_match_a_watch_list_and_groups_by_name(tmp_path: Path) -> None:
+    options = {"models": ["m"], "axes": {CROP: (1.0, 0.5)}, "pictures": False, "per_class": 20}
+    first = open_run(write_run(tmp_path / "first", **options))
+    second = open_run(write_run(tmp_path / "second", names=("n3", "x", "n0"),
+                                titles=("paddle", "oar", "barn spider"), **options))  # fmt: skip
+    table = first.test(beside=[second], classes="paddle")
+    assert table[["run", "class", "label"]].drop_duplicates().values.tolist() == [
+        ["first", "n3", 3], ["second", "n3", 0],
+    ]  # fmt: skip
+    grouped = first.test(beside=[second], groups={"n0": "a", "n3": "b"}).set_index(["run", "group"])
+    for run in (first, second):
+        alone = run.test(groups={"n0": "a", "n3": "b"}).set_index("group")["loss"]
+        assert grouped.loc[run.path.name]["loss"].to_dict() == alone.to_dict()
+    stranger = open_run(write_run(tmp_path / "third", names=("x",), titles=("oar",), **options))
+    with pytest.raises(InputError) as caught:
+        first.test(beside=[stranger], groups={"n0": "a", "n3": "b"})
+    assert str(caught.value).startswith(
+        "none of the 2 classes in the groups is a class of the run, such as 'x'; expected"
+    )

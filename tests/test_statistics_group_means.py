@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import stats
 from synthetic import CROP, write_run
 from trained_runs import write_sweep
 
@@ -72,6 +73,50 @@ def test_a_sweeps_groups_know_new_trainings(tmp_path: Path) -> None:
     assert (both["level"], image["level"]) == ("both", "image")
     assert both["loss"] == pytest.approx(image["loss"])
     assert both["high"] - both["low"] > image["high"] - image["low"]
+
+
+def test_a_groups_loss_at_a_value_is_the_mean_of_its_classes(outcomes: Outcomes) -> None:
+    table = group_loss(outcomes, GROUPS, value=0.4)
+    accuracy = class_accuracy(outcomes).set_index(["model", "axis", "value", "label"])["accuracy"]
+    assert len(table) == 2 * 2 * 2
+    for row in table.itertuples():
+        reference = 1.0 if row.axis == "crop" else 0.0
+        lost = [
+            accuracy[row.model, row.axis, reference, label]
+            - accuracy[row.model, row.axis, 0.4, label]
+            for label in GROUPS[row.group]
+        ]
+        assert row.loss == pytest.approx(np.mean(lost)) and row.low < row.loss < row.high
+
+
+def test_curves_without_the_value_are_noted(outcomes: Outcomes) -> None:
+    table = group_loss(outcomes, GROUPS, value=0.08)
+    assert set(table["axis"]) == {"crop"}
+    assert table.attrs["notes"] == [
+        "first on cutout: nothing measured at 0.08; no loss is given",
+        "second on cutout: nothing measured at 0.08; no loss is given",
+    ]
+
+
+def test_a_sweeps_loss_at_a_value_has_the_runs_of_that_value_and_of_the_reference(
+    tmp_path: Path,
+) -> None:
+    accuracies = {1.0: [0.9, 0.8, 0.7], 0.7: [0.1, 0.9, 0.5], 0.5: [0.5, 0.6, 0.7]}
+    outcomes = Outcomes(write_sweep(tmp_path / "run", accuracies))
+    row = group_loss(outcomes, {"all": [0, 1, 2]}, value=0.5).iloc[0]
+    counts = outcomes.counts
+    scores = (counts["correct"] / counts["n"]).groupby([counts["value"], counts["replicate"]])
+    scores = scores.mean().unstack()
+    variances = scores.var(axis=1) / 6
+    label, correct = outcomes.samples.label, outcomes.correct()
+    means = {v: correct[(outcomes.cells["value"] == v).to_numpy()].mean(axis=0) for v in (1.0, 0.5)}
+    loss = means[1.0] - means[0.5]
+    images = [np.var(loss[label == c], ddof=1) / 20 / 9 for c in range(3)]
+    terms = [*((v, 19) for v in images), (variances[1.0], 5), (variances[0.5], 5)]
+    total = sum(v for v, _ in terms)
+    freedom = total**2 / sum(v**2 / d for v, d in terms)
+    assert row["level"] == "both"
+    assert row["high"] - row["loss"] == pytest.approx(stats.t.ppf(0.975, freedom) * total**0.5)
 
 
 def test_curves_without_losses_are_noted(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def write_sweep(
     path: Path,
     accuracies: Mapping[float, Sequence[float]],
     runs: int = 6,
-    per_class: int = 20,
+    per_class: int | Sequence[int] = 20,
     seed: int = 0,
     titles: Sequence[str] = (),
 ) -> Path:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from lpa.outcomes.reading import Outcomes
 
@@ -17,7 +18,8 @@ class Part(Outcomes):
     """Outcomes limited to some classes, models and axes.
 
     Predictions are read once and kept, so that several statistics of a run share them. Everything
-    that speaks of the run as a whole (record, plans, coverage) is the run's own.
+    that speaks of the run as a whole (record, plans, coverage) is the run's own. Of imported
+    counts it is a part of their table.
 
     Parameters
     ----------
@@ -40,6 +42,9 @@ class Part(Outcomes):
         self.__dict__.pop("counts", None)
         self._whole = whole
         self._predictions: npt.NDArray[Any] | None = None
+        if whole.counts_only:
+            self.__dict__["counts"] = _counts(whole, labels, models, axes)
+            return
         kept = np.ones(len(whole.samples), dtype=bool)
         if labels is not None:
             kept = np.isin(whole.samples.label, list(labels))
@@ -68,3 +73,18 @@ class Part(Outcomes):
         if name == "prediction":
             self._predictions = values
         return values
+
+
+def _counts(
+    whole: Outcomes,
+    labels: Collection[int] | None,
+    models: Collection[str] | None,
+    axes: Collection[str] | None,
+) -> pd.DataFrame:
+    """Return the rows of imported counts that are wanted."""
+    names = None if labels is None else [whole.classes.names[label] for label in labels]
+    counts = whole.counts
+    for column, wanted in (("class", names), ("model", models), ("axis", axes)):
+        if wanted is not None:
+            counts = counts[counts[column].isin(list(wanted))]
+    return counts.reset_index(drop=True)

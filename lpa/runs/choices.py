@@ -16,6 +16,7 @@ from lpa.classes import Classes
 from lpa.errors import InputError, unknown
 from lpa.outcomes import Outcomes
 from lpa.outcomes.part import Part
+from lpa.runs.present import present_labels
 
 __all__ = [
     "Groups",
@@ -29,6 +30,7 @@ __all__ = [
     "omissions",
     "placed",
     "split_names",
+    "unfinished",
 ]
 
 Groups = dict[str, list[int]]
@@ -39,15 +41,28 @@ Names = str | Sequence[str] | None
 GROUPS = 'expected {"class": "group", ...}, {"group": ["class", ...]}, or CSV lines "class,group"'
 
 
-def chosen_part(outcomes: Outcomes, models: Names = None, axes: Names = None) -> Part:
+def chosen_part(
+    outcomes: Outcomes, models: Names = None, axes: Names = None, *, counted: bool = False
+) -> Part:
     """Return the chosen models and axes of a run, to be read by statistics.
+
+    Parameters
+    ----------
+    outcomes : Outcomes
+        The run.
+    models, axes : str or sequence of str, optional
+        Only these; see :func:`chosen_names`.
+    counted : bool
+        Whether counts by training run and class will do where the run holds nothing else.
 
     Raises
     ------
     InputError
-        For unknown names, and for a run without a complete cell.
+        For unknown names, for a run without a complete cell, and unless ``counted`` for imported
+        counts.
     """
-    if not len(outcomes.cells):
+    cells = outcomes.counts if counted and outcomes.counts_only else outcomes.cells
+    if not len(cells):
         raise InputError(
             f"{outcomes.store} has no complete cell yet; run the same command as before to go on"
         )
@@ -78,11 +93,25 @@ def chosen_names(outcomes: Outcomes, column: str, names: Names) -> list[str] | N
     if names is None:
         return None
     listed = split_names(names) if isinstance(names, str) else list(names)
-    present = list(outcomes.cells[column].dropna().unique())
+    cells = outcomes.counts if outcomes.counts_only else outcomes.cells
+    present = list(cells[column].dropna().unique())
     for name in listed:
         if name not in present:
             raise unknown(column, name, present, "of this run")
     return listed
+
+
+def unfinished(part: Outcomes) -> list[str]:
+    """State in one line which cells are unfinished; no line where all are finished."""
+    if not part.incomplete:
+        return []
+    first = part.incomplete[0]
+    cell = first.cell
+    place = "the identity" if cell.value is None else f"{cell.axis}={format_value(cell.value)}"
+    return [
+        f"{len(part.incomplete)} of {len(part.coverage)} cells are unfinished and left out; "
+        f"the first is {cell.model} at {place} with {first.stored} of {first.expected} images"
+    ]
 
 
 def omissions(part: Outcomes) -> list[str]:
@@ -90,15 +119,7 @@ def omissions(part: Outcomes) -> list[str]:
 
     Unfinished cells, and models that were measured at different values of one axis.
     """
-    notes = []
-    if part.incomplete:
-        first = part.incomplete[0]
-        cell = first.cell
-        place = "the identity" if cell.value is None else f"{cell.axis}={format_value(cell.value)}"
-        notes.append(
-            f"{len(part.incomplete)} of {len(part.coverage)} cells are unfinished and left out; "
-            f"the first is {cell.model} at {place} with {first.stored} of {first.expected} images"
-        )
+    notes = unfinished(part)
     for axis, cells in part.cells.dropna(subset=["axis"]).groupby("axis", sort=False):
         grids: dict[tuple[float, ...], list[str]] = {}
         for model, mine in cells.groupby("model", sort=False):
@@ -184,14 +205,27 @@ def class_groups(
             f"groups: {len(strangers)} of {len(pairs)} names are no classes of the run and are "
             f"ignored; the first is {strangers[0]!r}"
         )
-    present = np.unique(outcomes.samples.label)
+    present = present_labels(outcomes)
     alone = np.setdiff1d(present, [index for members in result.values() for index in members])
     if len(alone):
         notes.append(
             f"groups: {len(alone)} of {len(present)} classes are in no group and are left out; "
             f"the first is {classes.names[int(alone[0])]!r}"
         )
-    return {group: sorted(set(members)) for group, members in result.items()}
+    empty = [group for group, members in result.items() if not np.isin(members, present).any()]
+    if len(empty) == len(result):
+        raise InputError(
+            f"none of the {len(found)} classes in the groups has images in {outcomes.store}; "
+            f"those that have are such as {classes.names[int(present[0])]!r}"
+            if len(present)
+            else f"{outcomes.store} has no images"
+        )
+    if empty:
+        notes.append(
+            f"groups: {len(empty)} of {len(result)} groups have no images and are left out; the "
+            f"first is {empty[0]!r}"
+        )
+    return {group: sorted(set(members)) for group, members in result.items() if group not in empty}
 
 
 def group_files(path: str | os.PathLike[str]) -> Mapping[str, Any]:

@@ -7,26 +7,20 @@ from typing import Literal
 
 import pandas as pd
 
-from lpa.axes import Axis
 from lpa.errors import InputError
 from lpa.outcomes import Outcomes
-from lpa.outcomes.part import Part
 from lpa.runs.choices import Groups
-from lpa.statistics.arms import Arm
 from lpa.statistics.drop_test import drop_test
-from lpa.statistics.end_points import MEAN, end_points
+from lpa.statistics.group_differences import group_differences
 from lpa.statistics.group_means import group_loss
 from lpa.statistics.hurt_helped import hurt_and_helped
-from lpa.statistics.run_test import FAMILY, run_test
+from lpa.statistics.run_test import FAMILY, PAIRED, run_test
 from lpa.statistics.run_test_summary import run_test_summary
 
 __all__ = ["class_tests", "group_tests", "is_trained", "summary"]
 
 Fdr = Literal["fdr_bh", "fdr_by"]
 Family = Literal["one", "all"]
-
-HALVINGS = 1
-"""Groups take the mean of their classes only; the split worst classes are not looked at."""
 
 
 def is_trained(outcomes: Outcomes) -> bool:
@@ -101,34 +95,65 @@ def summary(tests: pd.DataFrame, significance: Sequence[float], looks: int) -> p
 
 
 def group_tests(
-    runs: Mapping[str, Outcomes], tests: pd.DataFrame, groups: Groups, significance: float
+    runs: Mapping[str, Outcomes],
+    tests: pd.DataFrame,
+    groups: Mapping[str, Groups],
+    significance: float,
+    value: float | None,
+    confidence: float,
+    split: str | None,
 ) -> pd.DataFrame:
     """Return each group's mean effect, and how many of its classes are shown to be affected.
 
     Counts are of Holm and BH rejections of the classes' own families at half of ``significance`` in
     each direction; the means have stratified intervals and no test.
+
+    Parameters
+    ----------
+    runs, groups : mapping
+        Of each run, by name; classes are numbered by each run for itself.
+    tests : DataFrame
+        Of :func:`class_tests`.
+    significance : float
+        Of both directions together.
+    value : float, optional
+        The value beside the reference that fixed models were tested at.
+    confidence, split
+        As in ``Run.test``.
     """
-    group_of = {label: name for name, members in groups.items() for label in members}
-    tests = tests.assign(group=tests["label"].map(group_of))
     trained = "p_welch" in tests.columns
     place = ["run", "model", "axis", "split", *(["reference", "value"] if trained else [])]
-    counts = hurt_and_helped(tests[tests["group"].notna()], significance, [*place, "group"])
+    members = pd.concat(
+        [
+            tests[(tests["run"] == run) & tests["label"].isin(labels)].assign(group=name)
+            for run, own in groups.items()
+            for name, labels in own.items()
+        ]
+    )
+    counts = hurt_and_helped(members, significance, [*place, "group"])
     numbers = [name for name in counts.columns if name.startswith(("hurt", "helped"))]
     counts = counts.drop(columns="significance").astype(
         dict.fromkeys([*numbers, "classes", "untestable"], "Int64")
     )
+    # Counts by run and class have no split, which groupby makes a number that is not there.
+    counts["split"] = counts["split"].astype(object).where(counts["split"].notna(), None)
     if trained:
-        means = _sweep_means(runs, tests, groups)
+        pieces = _sweep_means(runs, tests, groups, confidence, split)
     else:
-        means = pd.concat(
-            [group_loss(outcomes, groups).assign(run=name) for name, outcomes in runs.items()],
-            ignore_index=True,
-        ).drop(columns="classes")
+        pieces = {
+            name: group_loss(outcomes, groups[name], confidence, split, None, value)
+            for name, outcomes in runs.items()
+        }
+    notes = [note for each in pieces.values() for note in each.attrs["notes"]]
+    means = pd.concat([each.assign(run=name) for name, each in pieces.items()], ignore_index=True)
+    means = means.drop(columns="classes", errors="ignore")
     # Counts of tests belong to the level of the tests; means may have another beside it.
     frame = means.merge(counts, on=[*place, "group", "level"], how="left")
     first = [*place, "group"]
     frame = frame[[*first, *(name for name in frame.columns if name not in first)]]
-    frame.attrs["notes"] = tests.attrs.get("notes", [])
+    if value is not None and not trained:
+        frame.insert(list(frame.columns).index("split"), "value", value)
+    frame.attrs["notes"] = list(dict.fromkeys([*tests.attrs.get("notes", []), *notes]))
     return frame
 
 
@@ -152,12 +177,6 @@ def _run_tests(
     reference, others = None, None if value is None else [value]
     if values is not None:
         reference, others = values[0], list(values[1:])
-    sources: dict[str, Outcomes | pd.DataFrame] = {}
-    axes: dict[str, Axis] = {}
-    for name, outcomes in runs.items():
-        sources[name] = _counts(outcomes) if outcomes.counts_only else outcomes
-        axes |= outcomes.axes
-    # A table of counts does not say whether its seeds are shared; its run does.
     shared = [name for name, outcomes in runs.items() if paired or outcomes.record.paired]
     if shared and len(shared) < len(runs):
         other = next(name for name in runs if name not in shared)
@@ -166,34 +185,31 @@ def _run_tests(
         )
     paired = bool(shared)
     by = FAMILY if family == "one" else ("direction",)
-    return run_test(sources, reference, others, confidence, split, axes, paired, by, method_fdr)
+    return run_test(dict(runs), reference, others, confidence, split, None, paired, by, method_fdr)
 
 
-def _counts(outcomes: Outcomes) -> pd.DataFrame:
-    """Return imported counts with what people read, and the classes' own indices."""
-    index = {name: place for place, name in enumerate(outcomes.classes.names)}
-    label = outcomes.counts["class"].map(index)
-    titles = pd.Series(outcomes.classes.labels, dtype=object)
-    return outcomes.counts.assign(label=label, title=label.map(titles))
-
-
-def _sweep_means(runs: Mapping[str, Outcomes], tests: pd.DataFrame, groups: Groups) -> pd.DataFrame:
-    """Return each group's mean difference between two values, at both levels."""
-    keys = ["run", "model", "axis", "reference", "value"]
-    rows = []
-    for place in tests[keys].drop_duplicates().to_dict("records"):
-        run, model, axis, reference, value = place.values()
-        if runs[str(run)].counts_only:
-            raise InputError(
-                f"{run} holds counts only, and a group's mean needs the images; leave --groups out"
+def _sweep_means(
+    runs: Mapping[str, Outcomes],
+    tests: pd.DataFrame,
+    groups: Mapping[str, Groups],
+    confidence: float,
+    split: str | None,
+) -> dict[str, pd.DataFrame]:
+    """Return each run's groups' mean differences between two values, at both levels."""
+    found: dict[str, pd.DataFrame] = {}
+    for name, outcomes in runs.items():
+        mine = tests[tests["run"] == name]
+        paired = bool((mine["test"] == PAIRED).any())
+        places = mine[["model", "axis", "reference", "value"]].drop_duplicates()
+        pieces = [
+            group_differences(
+                outcomes, groups[name], str(model), str(axis), (reference, value), confidence,
+                split, paired,
             )
-        for name, members in groups.items():
-            part = Part(runs[str(run)], members)
-            arms = [Arm(str(v), part, float(v), str(model), str(axis)) for v in (reference, value)]
-            found = end_points(arms[0], arms[1:], halvings=HALVINGS)
-            found = found[(found["end_point"] == MEAN) & (found["direction"] == "lower")]
-            for column, each in place.items():
-                found[str(column)] = each
-            rows.append(found.assign(group=name))
-    columns = [*keys, "split", "group", "difference", "low", "high", "n", "level"]
-    return pd.concat(rows, ignore_index=True)[columns]
+            for model, axis, reference, value in places.itertuples(index=False)
+        ]  # fmt: skip
+        if pieces:
+            found[name] = pd.concat(pieces, ignore_index=True)
+            notes = [note for each in pieces for note in each.attrs["notes"]]
+            found[name].attrs["notes"] = list(dict.fromkeys(notes))
+    return found

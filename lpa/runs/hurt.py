@@ -76,7 +76,7 @@ class HurtClasses(OpenedRun):
         from lpa.runs.ranks import rank_classes, rank_groups
 
         part, notes = self._part(models, axes, confidence)
-        labels = None if classes is None else self.find_classes(classes)
+        labels = self._chosen(classes, notes, split)
         if groups is not None:
             grouped = self._groups(groups, labels, notes)
             return noted(rank_groups(part, grouped, drop, confidence, split, level), notes)
@@ -134,7 +134,7 @@ class HurtClasses(OpenedRun):
         from lpa.runs.comparisons import compare
 
         part, notes = self._part(None, None, confidence)
-        labels = None if classes is None else self.find_classes(classes)
+        labels = self._chosen(classes, notes, split)
         grouped = None if groups is None else self._groups(groups, labels, notes)
         found = compare(
             part, models, values, at, axis, grouped, labels, confidence, split, _fdr(fdr)
@@ -215,7 +215,7 @@ class HurtClasses(OpenedRun):
 
         pair = numbers(values) if isinstance(values, str) else values
         runs, notes = self._beside(beside, models, axes, confidence)
-        labels = None if classes is None else self.find_classes(classes)
+        labels = self._chosen(classes, notes, split)
         method = _fdr(fdr)
         table = tests.class_tests(runs, pair, value, family, method, paired, confidence, split)
         trained = tests.is_trained(self.outcomes)
@@ -225,13 +225,25 @@ class HurtClasses(OpenedRun):
             significance = numbers(significance)
         if groups is not None:
             level = 0.05 if 0.05 in significance else significance[0]
-            grouped = self._groups(groups, labels, notes)
-            return noted(tests.group_tests(runs, table, grouped, level), notes)
+            grouped = {
+                name: run._groups(groups, self._matching(run, labels), notes)
+                for name, run in zip(runs, (self, *beside), strict=True)
+            }
+            found = tests.group_tests(runs, table, grouped, level, value, confidence, split)
+            return noted(found, notes)
         if by_class is None:
             by_class = not trained or labels is not None
         if by_class:
             if labels is not None:
-                table = table[table["label"].isin(labels)].reset_index(drop=True)
+                # Runs side by side may number their classes differently; names are theirs alike.
+                names = [self.outcomes.classes.names[label] for label in labels]
+                attrs, table = table.attrs, table[table["class"].isin(names)]
+                table = table.reset_index(drop=True)
+                table.attrs = attrs
+                if table.empty:
+                    raise InputError(
+                        "none of the chosen classes could be tested: " + "; ".join(attrs["notes"])
+                    )
             return noted(table, notes)
         if labels is not None:
             raise InputError("counts are of all classes; leave --classes out, or give --by-class")

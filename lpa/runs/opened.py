@@ -17,7 +17,9 @@ from lpa.runs.choices import (
     class_groups,
     class_indices,
     omissions,
+    unfinished,
 )
+from lpa.runs.present import with_images
 
 __all__ = ["OpenedRun", "noted"]
 
@@ -46,6 +48,14 @@ class OpenedRun:
         """
         return class_indices(self.outcomes.classes, wanted)
 
+    def _chosen(
+        self, classes: str | Sequence[str] | None, notes: list[str], split: str | None = None
+    ) -> list[int] | None:
+        """Return the chosen classes that have images, and note the others."""
+        if classes is None:
+            return None
+        return with_images(self.outcomes, self.find_classes(classes), notes, split)
+
     def _part(
         self,
         models: str | Sequence[str] | None,
@@ -53,10 +63,20 @@ class OpenedRun:
         confidence: float,
     ) -> tuple[Part, list[str]]:
         """Return what was chosen of the run, and what its numbers will not cover."""
-        if not 0 < confidence < 1:
-            raise InputError(f"confidence {confidence:g} is out of range; expected e.g. 0.95")
+        _check_confidence(confidence)
         part = chosen_part(self.outcomes, models, axes)
         return part, omissions(part)
+
+    def _counted_part(
+        self,
+        models: str | Sequence[str] | None,
+        axes: str | Sequence[str] | None,
+        confidence: float,
+    ) -> tuple[Part, list[str]]:
+        """Return what was chosen of the run, counts included, and what is unfinished."""
+        _check_confidence(confidence)
+        part = chosen_part(self.outcomes, models, axes, counted=True)
+        return part, [] if part.counts_only else unfinished(part)
 
     def _beside(
         self,
@@ -70,11 +90,19 @@ class OpenedRun:
         for run in (self, *others):
             name = run.path.name if run.path.name not in runs else str(run.path)
             if run.outcomes.counts_only:
-                runs[name] = run.outcomes
+                runs[name] = chosen_part(run.outcomes, models, axes, counted=True)
             else:
                 runs[name], mine = run._part(models, axes, confidence)
                 notes += mine
         return runs, notes
+
+    def _matching(self, other: OpenedRun, labels: Sequence[int] | None) -> list[int] | None:
+        """Return another run's indices of this run's classes, matched by name."""
+        if labels is None or other is self:
+            return None if labels is None else list(labels)
+        names = [self.outcomes.classes.names[label] for label in labels]
+        found = other.outcomes.classes.find(names, by_index=False)
+        return [int(index) for index in found if index >= 0]
 
     def _groups(
         self, groups: GroupsOption, labels: Sequence[int] | None, notes: list[str]
@@ -89,6 +117,11 @@ class OpenedRun:
         if not kept:
             raise InputError("none of the chosen classes is in a group")
         return kept
+
+
+def _check_confidence(confidence: float) -> None:
+    if not 0 < confidence < 1:
+        raise InputError(f"confidence {confidence:g} is out of range; expected e.g. 0.95")
 
 
 def noted(table: pd.DataFrame, notes: Sequence[str]) -> pd.DataFrame:

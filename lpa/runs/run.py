@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,10 +14,10 @@ from lpa.classes import Classes
 from lpa.errors import InputError
 from lpa.exports import export_table
 from lpa.outcomes import Outcomes
-from lpa.runs.choices import GroupsOption, chosen_names
+from lpa.runs.choices import GroupsOption
 from lpa.runs.hurt import HurtClasses
+from lpa.runs.opened import noted
 from lpa.runs.safe import SafeValues
-from lpa.statistics import STATISTICS
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -68,13 +67,14 @@ class Run(HurtClasses, SafeValues):
         classes: str | Sequence[str] | None = None,
         aggregate: bool | None = False,
         *,
+        groups: GroupsOption = None,
         models: str | Sequence[str] | None = None,
         axes: str | Sequence[str] | None = None,
         split: str | None = None,
         level: str | None = None,
         confidence: float = 0.95,
     ) -> pd.DataFrame:
-        """Return accuracy along the axes, by class or over all classes.
+        """Return accuracy along the axes, by class, by group or over all classes.
 
         Parameters
         ----------
@@ -85,49 +85,43 @@ class Run(HurtClasses, SafeValues):
             Over all images and over all classes (:func:`~lpa.statistics.aggregates.mean_accuracy`)
             instead of by class (:func:`~lpa.statistics.accuracy.class_accuracy`). None gives
             both, one below the other; ``aggregate`` is then "class" in the rows of classes.
+        groups : path or mapping, optional
+            Class -> group, or group -> classes: the means of the groups' classes instead of classes
+            (:func:`~lpa.statistics.group_means.group_accuracy`); of ``classes`` alone, if given.
         models, axes : str or sequence of str, optional
             Only these. In a text, commas stand between names.
         split : str, optional
             Only this split.
         level : {"image", "run"}, optional
-            Only intervals of this level.
+            Only intervals of this level. Imported counts have level ``run`` alone.
         confidence : float
             Confidence of the intervals, in (0, 1).
 
         Returns
         -------
         DataFrame
-            See the two functions.
+            See the three functions. ``attrs["notes"]`` says what was left out.
 
         Raises
         ------
         InputError
-            For unknown names, and for ``classes`` together with ``aggregate``.
+            For unknown names, where nothing that was chosen has images, and for ``classes`` or
+            ``groups`` together with ``aggregate``.
         """
+        from lpa.runs.curves import curves, group_curves
+
         if aggregate and classes is not None:
             raise InputError(
                 "a mean over all classes cannot be limited to some: give classes or the mean"
             )
-        if not 0 < confidence < 1:
-            raise InputError(f"confidence {confidence:g} is out of range; expected e.g. 0.95")
-        chosen = {
-            column: chosen_names(self.outcomes, column, names)
-            for column, names in (("model", models), ("axis", axes))
-        }
-        wanted = None if classes is None else self.find_classes(classes)
-        tables = []
-        if aggregate or aggregate is None:
-            means = _function(STATISTICS["mean_accuracy"])
-            tables.append(means(self.outcomes, confidence, split, level))
-        if not aggregate:
-            by_class = _function(STATISTICS["class_accuracy"])
-            table = by_class(self.outcomes, confidence, split, level)
-            tables.append(table if wanted is None else table[table["label"].isin(wanted)])
-        table = tables[0] if len(tables) == 1 else _stacked(*tables)
-        for column, names in chosen.items():
-            if names is not None:
-                table = table[table[column].isin(names)]
-        return pd.DataFrame(table.reset_index(drop=True))
+        if aggregate and groups is not None:
+            raise InputError("a mean over all classes has no groups: give groups or the mean")
+        part, notes = self._counted_part(models, axes, confidence)
+        labels = self._chosen(classes, notes, split)
+        if groups is not None:
+            grouped = self._groups(groups, labels, notes)
+            return noted(group_curves(part, grouped, confidence, split, level), notes)
+        return noted(curves(part, labels, aggregate, confidence, split, level), notes)
 
     def figure(
         self,
@@ -261,17 +255,3 @@ class Run(HurtClasses, SafeValues):
 def open_run(path: str | os.PathLike[str], strict: bool = False) -> Run:
     """Open a run's folder for reading; see :class:`Run`."""
     return Run(path, strict=strict)
-
-
-def _function(target: str) -> Any:
-    module, name = target.split(":")
-    return getattr(importlib.import_module(module), name)
-
-
-def _stacked(means: pd.DataFrame, classes: pd.DataFrame) -> pd.DataFrame:
-    """Put the means above the classes; what a row does not have is missing."""
-    classes = classes.assign(aggregate="class", label=classes["label"].astype("Int64"))
-    columns = [name for name in classes.columns if name != "aggregate"]
-    columns.insert(columns.index("class"), "aggregate")
-    return pd.concat([means.reindex(columns=columns).astype(classes.dtypes.to_dict()), classes],
-                     ignore_index=True)[columns]  # fmt: skip

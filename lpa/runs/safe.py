@@ -64,7 +64,7 @@ class SafeValues(OpenedRun):
         from lpa.statistics.policy import STATES, policy
 
         part, notes = self._part(models, axes, confidence)
-        labels = None if classes is None else self.find_classes(classes)
+        labels = self._chosen(classes, notes, split)
         table = policy(part, drop, confidence, split, level, family)
         if table.empty:
             raise InputError("no range can be given: " + "; ".join(table.attrs["notes"]))
@@ -186,7 +186,7 @@ class SafeValues(OpenedRun):
         from lpa.statistics.gate import gate
 
         part, notes = self._part(models, axes, confidence)
-        labels = None if classes is None else self.find_classes(classes)
+        labels = self._chosen(classes, notes, split)
         chosen = chosen_names(self.outcomes, "model", models)
         older = None
         if against is not None:

@@ -54,8 +54,9 @@ def group_verdicts(
         As :func:`~lpa.statistics.group_means.group_loss`, with ``classes`` and one count for each
         verdict.
     """
-    group_of = {label: name for name, members in groups.items() for label in members}
-    grouped = table.assign(group=table["label"].map(group_of)).dropna(subset=["group"])
+    grouped = pd.concat(
+        [table[table["label"].isin(members)].assign(group=name) for name, members in groups.items()]
+    )
     counts = grouped.pivot_table(
         index=[*CURVE, "group"], columns=column, values="label", aggfunc="count", fill_value=0
     )

@@ -18,7 +18,7 @@ from lpa.statistics.multiplicity import corrected
 from lpa.statistics.welch import Difference
 from lpa.statistics.worst_classes import split_worst
 
-__all__ = ["COLUMNS", "FAMILY", "MEAN", "TARGETED", "WORST", "end_points"]
+__all__ = ["COLUMNS", "FAMILY", "MEAN", "TARGETED", "WORST", "end_points", "summed_difference"]
 
 COLUMNS = (
     "baseline", "policy", "split", "end_point", "score_baseline", "score", "difference", "low",
@@ -50,6 +50,7 @@ class Scores:
     image_variance: float
     image_freedom: float
     classes: int
+    images: int
 
 
 def end_points(
@@ -134,7 +135,7 @@ def _rows(
         "baseline": baseline.name, "policy": policy.name, "split": arms.split,
         "end_point": scores.name, "score_baseline": reference.mean(), "score": other.mean(),
         "difference": other.mean() - reference.mean(), "runs_baseline": len(reference),
-        "runs": len(other), "n": len(arms.labels), "classes": scores.classes, "mark": policy.mark,
+        "runs": len(other), "n": scores.images, "classes": scores.classes, "mark": policy.mark,
     }  # fmt: skip
     parts = [(float(x.var(ddof=1)) / len(x), len(x) - 1.0) for x in (reference, other)]
     rows = []
@@ -143,7 +144,7 @@ def _rows(
             [*parts, (scores.image_variance, scores.image_freedom)] if level == "both" else parts
         )
         center = scores.center if level == "both" else place["difference"]
-        difference = _difference(center, terms)
+        difference = summed_difference(center, terms)
         low, high = difference.interval(confidence)
         for direction in ("lower", "higher"):
             p = np.nan if policy.mark else float(getattr(difference, direction)[0])
@@ -152,8 +153,20 @@ def _rows(
     return rows
 
 
-def _difference(center: float, terms: Sequence[tuple[float, float]]) -> Difference:
-    """Add up independent variances, each with its degrees of freedom (Satterthwaite 1946)."""
+def summed_difference(center: float, terms: Sequence[tuple[float, float]]) -> Difference:
+    """Return a difference whose independent variances add up, with Satterthwaite's freedom.
+
+    Parameters
+    ----------
+    center : float
+        The difference.
+    terms : sequence of (float, float)
+        Variances and their degrees of freedom. Where all are 0 there is no error (NaN).
+
+    References
+    ----------
+    Satterthwaite 1946, Biometrics Bulletin 2:110.
+    """
     total = sum(variance for variance, _ in terms)
     # Scores are fractions: rounding errors of equal runs are no variance.
     if not total > 1e-24:
@@ -197,7 +210,9 @@ def _linear(name: str, arms: AlignedArms, wanted: npt.NDArray[np.int64]) -> Scor
     squares = np.asarray(np.bincount(arms.labels, weights=gain**2)[wanted], dtype=np.float64)
     shares = np.full(len(wanted), 1.0 / len(wanted))
     center, variance, freedom = _stratified(total, squares, sizes[wanted], shares)
-    return Scores(name, reference, other, center, variance, freedom, len(wanted))
+    return Scores(
+        name, reference, other, center, variance, freedom, len(wanted), int(sizes[wanted].sum())
+    )
 
 
 def _stratified(
@@ -220,7 +235,16 @@ def _worst(arms: AlignedArms, halves: ImageHalves) -> Scores:
         _worst_images(arms, halves, k, h) for h in range(min(ERROR_HALVINGS, len(halves.chosen[0])))
     ]
     center, variance, freedom = (float(np.mean(values)) for values in zip(*strata, strict=True))
-    return Scores(WORST, reference, other, center, variance, freedom, k)
+    return Scores(
+        WORST,
+        reference,
+        other,
+        center,
+        variance,
+        freedom,
+        k,
+        sum(len(places) for places in halves.images),
+    )
 
 
 def _worst_images(

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from lpa.axes import format_value
 from lpa.outcomes import Outcomes
 from lpa.outcomes.part import Part
 from lpa.statistics.accuracy import class_accuracy
@@ -82,12 +83,14 @@ def group_loss(
     confidence: float = 0.95,
     split: str | None = None,
     level: str | None = None,
+    value: float | None = None,
 ) -> pd.DataFrame:
     """Return the mean over each group's classes of the mean loss along the axis.
 
-    Estimand: the mean over the group's classes of J_c (:mod:`lpa.statistics.mean_loss`); classes
-    are fixed. Interval: :func:`~lpa.statistics.stratified.stratified_mean`, at level ``image`` for
-    fixed models and ``both`` for sweeps and probes. No test; families do not apply.
+    Estimand: the mean over the group's classes of J_c (:mod:`lpa.statistics.mean_loss`), or of the
+    loss L_c at one value; classes are fixed. Interval:
+    :func:`~lpa.statistics.stratified.stratified_mean`, at level ``image`` for fixed models and
+    ``both`` for sweeps and probes. No test; families do not apply.
 
     Parameters
     ----------
@@ -101,6 +104,8 @@ def group_loss(
         Only this split; splits are never pooled.
     level : {"image", "both"}, optional
         See above.
+    value : float, optional
+        The loss at this value; curves without it are left out and noted.
 
     Returns
     -------
@@ -113,7 +118,8 @@ def group_loss(
     rows = [
         row
         for each in losses(outcomes, split, notes)
-        for row in _curve(each, groups, confidence, chosen)
+        if value is None or _holds(each, value, notes)
+        for row in _curve(each, groups, confidence, chosen, value)
     ]
     frame = pd.DataFrame(rows, columns=list(LOSS))
     curve = frame.groupby(CURVE, sort=False).ngroup()
@@ -162,13 +168,39 @@ def _of_one_class(
     return joined.assign(method=joined["method"].mask(joined["level"] == "image", "E1"))
 
 
-def _curve(each: Losses, groups: Groups, confidence: float, level: str) -> Iterator[dict[str, Any]]:
-    values = image_mean_loss(each.curve, each.axis)
+def _holds(each: Losses, value: float, notes: list[str]) -> bool:
+    if value in each.curve.values[1:]:
+        return True
+    notes.append(
+        f"{each.curve.model} on {each.curve.axis}: nothing measured at {format_value(value)}; "
+        "no loss is given"
+    )
+    return False
+
+
+def _coefficients(each: Losses, value: float | None) -> npt.NDArray[np.float64]:
+    """Return by how much the accuracy at each value lowers the loss; the reference raises it."""
+    if value is None:
+        weights = trapezoid_weights(each.axis, each.curve.values)
+    else:
+        weights = (each.curve.values == value).astype(np.float64)
+    weights[0] -= 1.0
+    return weights
+
+
+def _curve(
+    each: Losses, groups: Groups, confidence: float, level: str, value: float | None
+) -> Iterator[dict[str, Any]]:
+    if value is None:
+        values = image_mean_loss(each.curve, each.axis)
+    else:
+        values = each.loss[int(np.flatnonzero(each.curve.values == value)[0]) - 1]
+    coefficients = _coefficients(each, value)
     for name, labels in groups.items():
         images = np.flatnonzero(np.isin(each.curve.labels, list(labels)))
         if len(images):
             mine = each.curve.labels[images]
-            runs = _runs(each, images, mine) if level == "both" else None
+            runs = _runs(each, images, mine, coefficients) if level == "both" else None
             found = stratified_mean(values[images], mine, confidence, runs)
             yield {
                 "model": each.curve.model, "axis": each.axis.name, "split": each.curve.split,
@@ -179,15 +211,15 @@ def _curve(each: Losses, groups: Groups, confidence: float, level: str) -> Itera
 
 
 def _runs(
-    each: Losses, images: npt.NDArray[np.int64], labels: npt.NDArray[np.int64]
-) -> list[tuple[float, int]]:
+    each: Losses, images: npt.NDArray[np.int64], labels: npt.NDArray[np.int64],
+    coefficients: npt.NDArray[np.float64],
+) -> list[tuple[float, int]]:  # fmt: skip
     """Return each value's squared coefficient times the variance over runs of the group's mean."""
     _, place, n = np.unique(labels, return_inverse=True, return_counts=True)
     weight = (1.0 / (n * len(n)))[place]
-    coefficients = trapezoid_weights(each.axis, each.curve.values)
-    coefficients[0] = 1.0 - coefficients[0]
     found = []
-    for v, coefficient in enumerate(coefficients):
+    for v in np.flatnonzero(coefficients).tolist():
+        coefficient = coefficients[v]
         scores = each.curve.replicates(v)[:, images] @ weight
         variance = float(scores.var(ddof=1)) if len(scores) > 1 else float("nan")
         found.append((float(coefficient) ** 2 * variance, len(scores)))

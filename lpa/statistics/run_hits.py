@@ -86,8 +86,12 @@ def run_hits(
     if isinstance(source, pd.DataFrame):
         yield from _from_counts(source, split, axes or {})
     elif source.counts_only:
-        levels(source, "run")
-        yield from _from_counts(_with_titles(source), split, source.axes)
+        if split not in (None, source.record.split):
+            raise InputError(
+                f"split {split!r} is not in {source.store}; it has "
+                f"{source.record.split or 'no splits'}"
+            )
+        yield from _from_counts(_with_titles(source), None, source.axes)
     else:
         levels(source, "run")
         yield from _from_outcomes(source, split)

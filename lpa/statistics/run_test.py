@@ -16,7 +16,7 @@ from lpa.statistics.multiplicity import corrected
 from lpa.statistics.run_hits import RunHits, run_hits
 from lpa.statistics.welch import Difference, paired_difference, run_moments, welch_difference
 
-__all__ = ["COLUMNS", "FAMILY", "NO_DECISION", "run_test"]
+__all__ = ["COLUMNS", "FAMILY", "NO_DECISION", "PAIRED", "run_test"]
 
 COLUMNS = (
     "run", "model", "axis", "reference", "value", "split", "class", "label", "title",

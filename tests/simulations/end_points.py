@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from lpa.statistics.arms import AlignedArms
-from lpa.statistics.end_points import _difference, _scores
+from lpa.statistics.end_points import _scores, summed_difference
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def simulate(
             for level, center, terms in (
                 ("run", plain, parts), ("both", scores.center, [*parts, image]),
             ):  # fmt: skip
-                difference = _difference(center, terms)
+                difference = summed_difference(center, terms)
                 low, high = difference.interval(0.95)
                 found.setdefault((scores.name, level), []).append((
                     difference.lower[0] <= 0.05, difference.higher[0] <= 0.05,
