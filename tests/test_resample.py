@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from lpa.augmentations.resample import crop_resize, crop_resize_views
+from lpa.augmentations.resample_stack import crop_resize_stack
 from lpa.errors import InputError
 from lpa.views import RESAMPLING
 
@@ -140,6 +141,43 @@ def test_a_box_that_leaves_its_image_is_named(kind):
         crop_resize(images, boxes, (8, 8), "bilinear")
     assert str(caught.value) == (
         "box (0, 0, 20.5, 10) does not lie within its image of 20 x 10 pixels; "
+        "expected left, top, right, bottom inside of it"
+    )
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("interpolation", list(RESAMPLING))
+def test_a_stack_of_one_size_is_resized_as_pillow_does_within_one_grey_level(
+    interpolation, channels
+):
+    for (height, width), size in (((28, 28), (28, 28)), ((8, 8), (32, 32)), ((40, 70), (24, 16)),
+                                  ((90, 30), (30, 29)), ((64, 64), (16, 48))):  # fmt: skip
+        images = [noise(height, width, seed) for seed in range(9)]
+        stack = torch.stack([as_tensor(image) for image in images])[:, :channels]
+        boxes = np.concatenate([random_boxes(images[:4], 0.07), random_boxes(images[4:], 0.8)])
+        expected = by_pillow(images, boxes, size, interpolation)[:, :channels]
+        measured = crop_resize_stack(stack, boxes, size, interpolation)
+        assert measured.is_contiguous()
+        difference = (expected.int() - measured.int()).abs()
+        assert difference.max() <= (0 if interpolation == "nearest" else 1)
+        assert (difference > 0).float().mean() <= 2e-3
+
+
+def test_a_stack_without_images_gives_an_empty_batch():
+    empty = torch.empty((0, 1, 8, 9), dtype=torch.uint8)
+    assert crop_resize_stack(empty, np.empty((0, 4)), (4, 5), "bicubic").shape == (0, 1, 4, 5)
+
+
+def test_a_box_that_leaves_its_image_of_a_stack_is_named():
+    with pytest.raises(InputError) as caught:
+        crop_resize_stack(
+            torch.zeros((1, 3, 10, 20), dtype=torch.uint8),
+            np.array([[-1.0, 0, 9, 10]]),
+            (8, 8),
+            "bilinear",
+        )
+    assert str(caught.value) == (
+        "box (-1, 0, 9, 10) does not lie within its image of 20 x 10 pixels; "
         "expected left, top, right, bottom inside of it"
     )
 
