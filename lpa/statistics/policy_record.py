@@ -13,6 +13,7 @@ from lpa.errors import InputError, unknown
 from lpa.outcomes import Outcomes, content_hash
 from lpa.statistics.policy import class_states, policy
 from lpa.statistics.predictions import chosen_splits
+from lpa.statistics.selected_images import KEYS, images_record, recorded_keys
 
 __all__ = ["SELECTED", "policy_record", "read_policy", "share_selected"]
 
@@ -20,9 +21,6 @@ FORMAT = 1
 
 SELECTED = "selected on these images"
 """What is written beside a policy's scores on its own images, which carry no p-value."""
-
-KEYS = 4096
-"""Keys of images in a record: the smallest ones, which are a random part of them."""
 
 
 def policy_record(
@@ -152,7 +150,7 @@ def share_selected(record: dict[str, Any], outcomes: Outcomes, split: str | None
     """
     splits = chosen_splits(outcomes, split)
     keys = outcomes.samples.key[np.isin(outcomes.samples.split, splits)]
-    recorded = np.array([int(key, 16) for key in record["images"]["smallest_keys"]], np.uint64)
+    recorded = recorded_keys(record["images"])
     if len(recorded) < record["images"]["n"]:
         keys = keys[keys <= recorded.max()]
     return float(np.isin(keys, recorded).mean()) if len(keys) else float("nan")
@@ -173,12 +171,7 @@ def _the(kind: str, asked: str | None, known: list[str]) -> str:
 
 def _images(outcomes: Outcomes, split: str) -> dict[str, Any]:
     samples = outcomes.samples.take(np.flatnonzero(outcomes.samples.split == split))
-    smallest = np.sort(samples.key)[:KEYS]
-    return {
-        "fingerprint": samples.fingerprint,
-        "n": len(samples),
-        "smallest_keys": [f"{int(key):016x}" for key in smallest],
-    }
+    return images_record(samples, KEYS)
 
 
 def _run(outcomes: Outcomes, model: str, axis: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ paper, Eq. 1), and learn from images held out while it trains (:meth:`Policy.aft
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,10 @@ from torch import Tensor
 
 from lpa.axes import Axis
 from lpa.training.batch import Batch
+
+if TYPE_CHECKING:
+    from lpa.training.policies.context import PolicyContext
+    from lpa.training.policies.specs import PolicySpec
 
 __all__ = ["Policy"]
 
@@ -28,10 +32,14 @@ class Policy:
     Attributes
     ----------
     name : str
-        As in ``--policy NAME``; a policy's models are called ``MODEL+NAME`` in the run.
+        As in ``--policy NAME``; a policy's models are called ``MODEL+NAME`` in the run (or
+        ``MODEL+TEXT`` with the spec's text, where one policy is asked for twice).
     selected_on : tuple of str
         Fingerprints of the images by whose scores the policy was chosen (STATISTICS 3.14); its own
-        scores on those are marked and carry no p-value.
+        scores on those are marked and carry no p-value, unless :meth:`record` says which images
+        did not choose (``images``, :func:`lpa.statistics.selected_images.scoring_keys`).
+    notes : tuple of str
+        What the user should know of how it was made; one line each.
     hold_out : bool
         Whether it needs images held out from training (``Recipe.hold_out``).
     """
@@ -39,9 +47,19 @@ class Policy:
     name: ClassVar[str] = "plain"
     hold_out: ClassVar[bool] = False
     selected_on: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def build(cls, spec: PolicySpec, context: PolicyContext) -> Self:
+        """Make the policy of a spec; see :func:`lpa.training.policies.build_policy`."""
+        return cls()
 
     def record(self) -> dict[str, Any]:
-        """Return plain JSON values: everything of the policy that outcomes depend on."""
+        """Return plain JSON values: everything of the policy that outcomes depend on.
+
+        ``targeted``, where a policy has it, is value (as text) -> names of the classes that it
+        treats otherwise than the plain training does; ``images`` is which images chose it.
+        """
         return {}
 
     def values(self, labels: npt.NDArray[np.int64], value: float, axis: Axis) -> Floats:

@@ -1,0 +1,248 @@
+"""The augmentation for some classes only (paper, Fig. 7)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from lpa.axes import Axis, format_value
+from lpa.class_files import read_classes_file
+from lpa.classes import Classes
+from lpa.errors import InputError, unknown
+from lpa.statistics.curve_data import curve_data
+from lpa.statistics.policy_record import read_policy
+from lpa.statistics.selected_images import choosing_half, images_record
+from lpa.training.policies.context import PolicyContext
+from lpa.training.policies.policy import Policy
+from lpa.training.policies.sources import SourceRun, family, is_run, source_run
+from lpa.training.policies.specs import PolicySpec
+
+__all__ = ["ClassDependent"]
+
+Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+NAMED = 3
+
+
+class ClassDependent(Policy):
+    """Each class has a strength of its own at each value of the sweep.
+
+    Made from one of three sources:
+
+    - names of classes: these get the value, all others the reference;
+    - a finished sweep: a class gets the value if its run-averaged accuracy there is above that at
+      the reference, on one half of the run's images
+      (:func:`~lpa.statistics.selected_images.choosing_half`); the other half is left for scores;
+    - the JSON of `lpa policy`: a class gets the value if it is within its safe range, else the last
+      safe value; the reference if the range is undefined or holds nothing else.
+
+    The paper's Fig. 7 applies the augmentation to the classes that it helps, over all images. Ours
+    differs in the half, since classes that were chosen for their scores regress to the mean
+    (STATISTICS 3.14).
+
+    Parameters
+    ----------
+    axis : Axis
+        The swept axis.
+    strengths : mapping of float to array of float64, shape [classes]
+        Value of the sweep -> strength of each class, on the axis.
+    classes : Classes
+        The run's.
+    facts : mapping
+        What it was made from, as plain JSON values.
+    """
+
+    name = "class_dependent"
+
+    def __init__(
+        self,
+        axis: Axis,
+        strengths: Mapping[float, Floats],
+        classes: Classes,
+        facts: Mapping[str, Any],
+        notes: Sequence[str] = (),
+    ) -> None:
+        self._axis, self._strengths = axis, dict(strengths)
+        self._classes, self._facts = classes, dict(facts)
+        self.notes = tuple(notes)
+        images = self._facts.get("images")
+        self.selected_on = (images["fingerprint"],) if images else ()
+
+    @classmethod
+    def build(cls, spec: PolicySpec, context: PolicyContext) -> Self:
+        """Read the source; see :func:`lpa.training.policies.build_policy`."""
+        if context.regularizer.place == "recipe":
+            raise InputError(
+                f"policy {spec.name} gives classes strengths of their own, and "
+                f"{context.axis.name} acts on all of them at once; sweep an augmentation"
+            )
+        notes: list[str] = []
+        strengths: dict[float, Floats] = {}
+        if is_run(spec.source):
+            run = source_run(spec.name, spec.source, context.axis.name, trained=True)
+            helped = _helped(run, context, notes)
+            strengths = {v: np.where(f, v, context.axis.reference) for v, f in helped.items()}
+            facts: dict[str, Any] = {"from": "sweep", "run": run.fingerprint}
+            facts["images"] = images_record(run.outcomes.samples, half=True)
+        elif _is_policy(spec.source):
+            record = read_policy(spec.source)
+            limits = _limits(record, spec, context, notes)
+            strengths = {v: _limited(context.axis, v, limits) for v in context.values}
+            facts = {"from": "policy", "runs": record["runs"], "images": record["images"]}
+        else:
+            chosen = np.zeros(len(context.classes), dtype=bool)
+            chosen[_listed(spec.source, context.classes)] = True
+            strengths = {v: np.where(chosen, v, context.axis.reference) for v in context.values}
+            facts = {"from": "classes"}
+        return cls(context.axis, strengths, context.classes, facts, notes)
+
+    def values(self, labels: npt.NDArray[np.int64], value: float, axis: Axis) -> Floats:
+        """Return each image's strength; see :meth:`Policy.values`."""
+        return self._strengths[value][labels]
+
+    def record(self) -> dict[str, Any]:
+        """Return what outcomes depend on; see :meth:`Policy.record`."""
+        moved = {
+            format_value(value): {
+                self._classes.names[index]: float(strengths[index])
+                for index in np.flatnonzero(strengths != value)
+            }
+            for value, strengths in self._strengths.items()
+        }
+        targeted = {value: list(names) for value, names in moved.items()}
+        return {**self._facts, "strengths": moved, "targeted": targeted}
+
+
+def _listed(source: str, classes: Classes) -> list[int]:
+    """Find the classes that a file, or names with commas between, name."""
+    # A class whose own name holds a comma is one class.
+    names = [source]
+    if classes.find([source], by_index=False)[0] < 0:
+        is_file = Path(source).expanduser().is_file()
+        names = read_classes_file(source) if is_file else source.split(",")
+        names = [name.strip() for name in names if name.strip()]
+    if not names:
+        raise InputError(
+            f"{source!r} names no class; expected a file with one name a line, or names with "
+            "commas between"
+        )
+    found = classes.find(names)
+    for name, index in zip(names, found, strict=True):
+        if index < 0 and len(names) == 1 and ("/" in name or "." in name):
+            raise InputError(
+                f"policy class_dependent: {name!r} is no file, no run and no class; expected "
+                "classes, a finished sweep, or the JSON of `lpa policy`"
+            )
+        if index < 0:
+            raise unknown("class", name, {*classes.names, *classes.labels}, "of this run")
+    return [int(index) for index in found]
+
+
+def _is_policy(source: str) -> bool:
+    """Whether a file is JSON with a ``kind``; a mistyped one is then refused as a policy."""
+    path = Path(source).expanduser()
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(record, dict) and isinstance(record.get("kind"), str)
+
+
+def _helped(run: SourceRun, context: PolicyContext, notes: list[str]) -> dict[float, Flags]:
+    """Return, at each value of the sweep, which classes it helped on the half to choose on."""
+    (curve,) = (
+        each
+        for each in curve_data(run.outcomes)
+        if (each.model, each.axis) == (run.model, run.axis.name)
+    )
+    half = choosing_half(run.outcomes.samples.key)
+    labels = curve.labels[half]
+    sizes = np.bincount(labels, minlength=len(run.outcomes.classes))
+    place = _matched(run.outcomes.classes.names, context.classes, run.outcomes.store)
+
+    def hits(value: float) -> Floats:
+        at = np.flatnonzero(np.isclose(curve.values, value, rtol=1e-9, atol=0))
+        if not len(at):
+            known = ", ".join(format_value(v) for v in curve.values)
+            raise InputError(
+                f"policy class_dependent: {run.outcomes.store} has no {run.axis.name}="
+                f"{format_value(value)}; expected one of {known}: train it there first"
+            )
+        mean = curve.image_means(int(at[0]))[half]
+        return np.asarray(np.bincount(labels, weights=mean, minlength=len(sizes)))
+
+    lost = [n for n, at in zip(context.classes.names, place, strict=True) if not _has(sizes, at)]
+    if lost:
+        notes.append(
+            f"class_dependent: {len(lost)} of {len(place)} classes have no images in the half of "
+            f"{run.outcomes.store} to choose on, and stay at the reference: {_few(lost)}"
+        )
+    before, helped = hits(context.axis.reference), {}
+    for value in context.values:
+        # Sums of shares over the same images: a difference of rounding errors is none.
+        better = hits(value) - before > 1e-9
+        helped[value] = (place >= 0) & better[place]
+        if value != context.axis.reference and not helped[value].any():
+            notes.append(
+                f"class_dependent: {run.axis.name}={format_value(value)} helps no class in "
+                f"{run.outcomes.store}; there every class gets the reference"
+            )
+    return helped
+
+
+def _has(sizes: npt.NDArray[np.int64], index: int) -> bool:
+    return bool(index >= 0 and sizes[index])
+
+
+def _limits(
+    record: Mapping[str, Any], spec: PolicySpec, context: PolicyContext, notes: list[str]
+) -> Floats:
+    """Return the last safe value of each of the run's classes; the reference where none is."""
+    axis, name = context.axis, record["axis"]["name"]
+    scanned = context.regularizer.scanned
+    if name != axis.name and (scanned is None or family(name) != family(scanned)):
+        expected = axis.name + (f" or {scanned}" if scanned else "")
+        raise InputError(
+            f"policy {spec.name}: {spec.source} is of {name}; expected the policy of {expected}"
+        )
+    names = list(record["classes"])
+    place = _matched(names, context.classes, spec.source)
+    limits = np.full(len(place), axis.reference)
+    for index in np.flatnonzero(place >= 0):
+        safe = record["classes"][names[place[index]]]["range"]
+        if safe is not None:
+            limits[index] = safe[1]
+    lost = [context.classes.names[index] for index in np.flatnonzero(place < 0)]
+    if lost:
+        notes.append(
+            f"class_dependent: {len(lost)} of {len(place)} classes are not in {spec.source} and "
+            f"stay at the reference: {_few(lost)}"
+        )
+    return limits
+
+
+def _limited(axis: Axis, value: float, limits: Floats) -> Floats:
+    sign = -1.0 if axis.stronger == "down" else 1.0
+    return np.where(sign * limits >= sign * value, value, limits)
+
+
+def _matched(names: Sequence[str], classes: Classes, where: object) -> npt.NDArray[np.int64]:
+    """Return for each of the run's classes its place among names, or -1."""
+    found = classes.find(names, by_index=False)
+    if (found < 0).all():
+        raise InputError(
+            f"policy class_dependent: none of the {len(names)} classes of {where} is a class of "
+            f"the run, such as {classes.names[0]!r}; expected the same classes"
+        )
+    place = np.full(len(classes), -1, dtype=np.int64)
+    place[found[found >= 0]] = np.flatnonzero(found >= 0)
+    return place
+
+
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(map(repr, names[:NAMED])) + (", ..." if len(names) > NAMED else "")
