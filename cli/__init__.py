@@ -31,6 +31,7 @@ COMMANDS = {
     "models": "models",
     "datasets": "datasets",
     "augmentations": "augmentations",
+    "regularizers": "regularizers",
 }
 """Command -> module in this package that has it as ``command``, in the order of the help."""
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from lpa.plans import parse_duration, parse_shard
     from lpa.runs import Run
     from lpa.runs import open_run as open
+    from lpa.training.regularizers import list_regularizers
 
 __all__ = [
     "Axis",
@@ -35,6 +36,7 @@ __all__ = [
     "list_augmentations",
     "list_datasets",
     "list_models",
+    "list_regularizers",
     "open",
     "overview",
     "parse_duration",
@@ -53,6 +55,7 @@ _HOMES = {
     "list_augmentations": "lpa.augmentations:list_augmentations",
     "list_datasets": "lpa.datasets:list_datasets",
     "list_models": "lpa.models:list_models",
+    "list_regularizers": "lpa.training.regularizers:list_regularizers",
     "open": "lpa.runs:open_run",
     "overview": "lpa.outcomes.overview:overview",
     "parse_duration": "lpa.plans:parse_duration",

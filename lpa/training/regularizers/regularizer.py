@@ -7,8 +7,10 @@ A regularizer acts in one of four places and leaves the others as they are:
 ``pixels``    :meth:`Regularizer.apply` changes the images of a batch (colour jitter, cutout);
 ``targets``   :meth:`Regularizer.apply` changes images and targets (label smoothing, mixup, cutmix).
 
-They are applied in this order. At the reference value nothing is called at all, so that it changes
-nothing, bit for bit.
+They are applied in this order. :meth:`Regularizer.configure` is called at every value, because the
+recipe's own default need not be the reference (a sweep over weight decay trains its reference
+without any); of the others nothing is called at the reference value, so that it changes nothing,
+bit for bit. Where a policy gives some samples of a batch the reference, these are left as they are.
 """
 
 from __future__ import annotations
@@ -52,7 +54,7 @@ class Regularizer:
 
     place: ClassVar[Literal["recipe", "geometry", "pixels", "targets"]]
     revision: ClassVar[int] = 1
-    scanned: ClassVar[str | None] = None
+    scanned: str | None = None
 
     def __init__(self, axis: Axis, options: Mapping[str, str] | None = None) -> None:
         self.axis = axis

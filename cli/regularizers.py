@@ -1,0 +1,21 @@
+"""``lpa regularizers``."""
+
+from __future__ import annotations
+
+import click
+
+from .listings import echo_listing
+
+
+@click.command("regularizers")
+@click.argument("pattern", default="*")
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table")
+def command(pattern: str, form: str) -> None:
+    """List what training sweeps vary: unit, reference and default grid.
+
+    At the reference value there is no regularization. Options stand in brackets:
+    --regularizer 'random_crop(frame=image)'
+    """
+    import lpa
+
+    echo_listing("regularizer", lpa.list_regularizers(), pattern, form)
