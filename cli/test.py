@@ -51,6 +51,10 @@ SHORT = {
     "--looks", type=int, default=1, show_default=True, metavar="N",
     help="How often these runs were tested while seeds were added because of the results.",
 )  # fmt: skip
+@click.option(
+    "--policies", is_flag=True,
+    help="Training policies beside the plain training; --classes are then the targeted ones.",
+)  # fmt: skip
 @models_option
 @axes_option
 @classes_option
@@ -67,6 +71,7 @@ def command(
     summary: bool | None,
     paired: bool,
     looks: int,
+    policies: bool,
     models: str | None,
     axes: str | None,
     classes: str | None,
@@ -80,10 +85,27 @@ def command(
     run by run (Table 1 of the paper), fixed models image by image. Both directions are tested, each
     as a family; for claims in both, hold p against half the level. For reading, each class has the
     test of the direction in which it went; csv and json have both.
+
+    With --policies, every MODEL+POLICY is compared with MODEL at --value (by default each): mean of
+    classes, worst tenth, and the classes that the policy is made for; with --by-class every class.
     """
     import lpa
 
     first, *others = [lpa.open(run) for run in runs]
+    if policies:
+        if values is not None or groups is not None or paired or looks != 1 or significance:
+            raise lpa.InputError(
+                "--policies compares trainings at the same value; leave --values, --groups, "
+                "--paired, --looks and --significance out"
+            )
+        table = first.policies(
+            value, beside=others, by_class=summary is False, classes=classes, models=models,
+            axes=axes, split=split, family="all" if family == "all" else "one",
+            fdr="by" if fdr == "by" else "bh",
+        )  # fmt: skip
+        echo_notes(table.attrs["notes"])
+        print_table(_shown_policies(table) if form in READING else table, form)
+        return
     table = first.test(
         values, value=value, beside=others, by_class=None if summary is None else not summary,
         classes=classes, groups=groups, models=models, axes=axes, split=split,
@@ -135,3 +157,18 @@ def _shown(table: pd.DataFrame) -> pd.DataFrame:
     columns = ["run", "model", "axis", "value", "split", "direction", "class", "title", "loss"]
     columns += ["p", "p_bh", "p_holm", "n", "m", "method", "level"]
     return table[columns]
+
+
+def _shown_policies(table: pd.DataFrame) -> pd.DataFrame:
+    table = in_its_direction(table, "difference", "lower", "higher")
+    table = with_intervals(table, {"difference": ("low", "high")})
+    place = ["baseline", "policy", "axis", "value", "split"]
+    if "end_point" in table.columns:
+        scores = ["end_point", "score_baseline", "score"]
+    else:
+        scores = ["class", "title", "accuracy_baseline", "accuracy"]
+    tests = ["difference", "interval", "direction", "p", "p_holm", "m", "mark"]
+    columns = [*place, *scores, *tests, "runs_baseline", "runs", "n", "level"]
+    return table[columns].rename(
+        columns={"score_baseline": "plain", "accuracy_baseline": "plain", "runs_baseline": "seeds"}
+    )

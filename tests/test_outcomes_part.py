@@ -28,6 +28,17 @@ def test_a_part_holds_the_chosen_classes_models_and_axes_and_nothing_else(whole:
     assert set(part.counts["class"]) == {"n1", "n3"}
 
 
+def test_a_part_may_hold_some_images_of_some_classes(whole: Outcomes) -> None:
+    odd = np.asarray(whole.samples.key) % 2 == 1
+    part = Part(whole, [0, 2], ["first"], ["crop"], odd)
+    wanted = [i for i in range(len(whole.samples)) if odd[i] and whole.samples.label[i] in (0, 2)]
+    np.testing.assert_array_equal(part.samples.sample, whole.samples.sample[wanted])
+    rows = ((whole.cells["model"] == "first") & (whole.cells["axis"] == "crop")).to_numpy()
+    np.testing.assert_array_equal(
+        part.column("prediction"), whole.column("prediction")[rows][:, wanted]
+    )
+
+
 def test_a_statistic_of_a_part_is_the_part_of_the_statistic(whole: Outcomes) -> None:
     everything = class_accuracy(whole)
     wanted = everything[everything["label"].isin([0, 2]) & (everything["model"] == "first")]

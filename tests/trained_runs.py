@@ -29,25 +29,39 @@ def write_sweep(
     path: Path,
     accuracies: Mapping[float, Sequence[float]],
     runs: int = 6,
-    per_class: int | Sequence[int] = 20,
+    per_class: int = 20,
     seed: int = 0,
     titles: Sequence[str] = (),
 ) -> Path:
     """Write a sweep over TAU with given expected accuracies of each class at each value."""
-    classes = len(next(iter(accuracies.values())))
+    return write_policies(path, {"rn50": accuracies}, None, runs, per_class, seed, titles)
+
+
+def write_policies(
+    path: Path,
+    models: Mapping[str, Mapping[float, Sequence[float]]],
+    facts: Mapping[str, Mapping[str, object]] | None = None,
+    runs: int = 6,
+    per_class: int | Sequence[int] = 20,
+    seed: int = 0,
+    titles: Sequence[str] = (),
+) -> Path:
+    """Write a sweep over TAU of several models, each with its accuracies and ``policy`` facts."""
+    classes = len(next(iter(next(iter(models.values())).values())))
     samples = made_up_samples(classes, per_class)
     names = tuple(f"c{index:03d}" for index in range(classes))
     generator = np.random.default_rng(seed)
     cells, rows = [], []
-    for value, wanted in accuracies.items():
-        for replicate in range(runs):
-            key = cell_id(
-                model="rn50", augmentation={"name": TAU.name, "revision": 1}, value=value,
-                replicate=replicate, seed=seed, precision="fp32", data="made up",
-            )  # fmt: skip
-            cells.append(Cell("rn50", TAU.name, float(value), replicate, key))
-            right = generator.uniform(size=len(samples)) < np.asarray(wanted)[samples.label]
-            rows.append(np.where(right, samples.label, (samples.label + 1) % classes))
+    for model, accuracies in models.items():
+        for value, wanted in accuracies.items():
+            for replicate in range(runs):
+                key = cell_id(
+                    model=model, augmentation={"name": TAU.name, "revision": 1}, value=value,
+                    replicate=replicate, seed=seed, precision="fp32", data="made up",
+                )  # fmt: skip
+                cells.append(Cell(model, TAU.name, float(value), replicate, key))
+                right = generator.uniform(size=len(samples)) < np.asarray(wanted)[samples.label]
+                rows.append(np.where(right, samples.label, (samples.label + 1) % classes))
     store = Store(path)
     record = RunRecord(
         kind="sweep", data="made-up data", split="val", per_class=None, limit=None,
@@ -55,10 +69,13 @@ def write_sweep(
         precision="fp32", shard_size=len(samples), reference={},
     )  # fmt: skip
     create_or_check(store, record, samples)
+    policies = {model: {"policy": dict(each)} for model, each in (facts or {}).items()}
+    known = {model: {"source": "made up", **policies.get(model, {})} for model in models}
+    values = list(next(iter(models.values())))
     put_plan(store, {
         "command": "lpa train-sweep", "created": "2026-01-02T03:04:05+00:00",
-        "versions": VERSIONS, "device": "cpu", "models": {"rn50": {"source": "made up"}},
-        "axes": [{"axis": TAU.to_dict(), "values": list(accuracies), "draws": runs}],
+        "versions": VERSIONS, "device": "cpu", "models": known,
+        "axes": [{"axis": TAU.to_dict(), "values": values, "draws": runs}],
     })  # fmt: skip
     columns = {"prediction": np.stack(rows).astype(np.int32)}
     write_unit(store, 0, cells, samples.sample, columns, {}, {"seconds": 0.0})

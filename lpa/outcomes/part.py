@@ -1,4 +1,4 @@
-"""A part of a run: some of its classes, models and axes, read like the whole."""
+"""A part of a run: some of its classes, images, models and axes, read like the whole."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Part"]
 
 
 class Part(Outcomes):
-    """Outcomes limited to some classes, models and axes.
+    """Outcomes limited to some classes, images, models and axes.
 
     Predictions are read once and kept, so that several statistics of a run share them. Everything
     that speaks of the run as a whole (record, plans, coverage) is the run's own. Of imported
@@ -29,6 +29,8 @@ class Part(Outcomes):
         Only samples of these classes.
     models, axes : collection of str, optional
         Only cells of these.
+    images : array of bool, shape [samples], optional
+        Only these samples of ``whole``; imported counts have none.
     """
 
     def __init__(
@@ -37,6 +39,7 @@ class Part(Outcomes):
         labels: Collection[int] | None = None,
         models: Collection[str] | None = None,
         axes: Collection[str] | None = None,
+        images: npt.NDArray[np.bool_] | None = None,
     ) -> None:
         self.__dict__.update(whole.__dict__)
         self.__dict__.pop("counts", None)
@@ -48,6 +51,8 @@ class Part(Outcomes):
         kept = np.ones(len(whole.samples), dtype=bool)
         if labels is not None:
             kept = np.isin(whole.samples.label, list(labels))
+        if images is not None:
+            kept &= images
         self._images = None if kept.all() else np.flatnonzero(kept)
         if self._images is not None:
             self.samples = whole.samples.take(self._images)

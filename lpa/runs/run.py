@@ -17,6 +17,7 @@ from lpa.outcomes import Outcomes
 from lpa.runs.choices import GroupsOption
 from lpa.runs.hurt import HurtClasses
 from lpa.runs.opened import noted
+from lpa.runs.policies import ComparedPolicies
 from lpa.runs.safe import SafeValues
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Run", "open_run"]
 
 
-class Run(HurtClasses, SafeValues):
+class Run(HurtClasses, SafeValues, ComparedPolicies):
     """A run folder, opened for reading. Needs neither torch nor the data.
 
     Parameters

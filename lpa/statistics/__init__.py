@@ -24,6 +24,7 @@ STATISTICS: dict[str, str] = {
     "oracle_gain": "lpa.statistics.oracle:oracle_gain",
     "sweeps_compared": "lpa.statistics.sweeps_compared:sweeps_compared",
     "end_points": "lpa.statistics.end_points:end_points",
+    "policies_compared": "lpa.statistics.policies_compared:policies_compared",
     "ranking": "lpa.statistics.ranking:ranking",
     "agreement": "lpa.statistics.agreement:agreement",
     "model_pairs": "lpa.statistics.agreement:model_pairs",
