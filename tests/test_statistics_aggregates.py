@@ -86,7 +86,7 @@ def test_images_that_all_agree_do_not_give_an_interval_of_no_width(tmp_path: Pat
 
 
 def test_the_stratified_interval_covers_the_truth_of_fixed_classes() -> None:
-    from lpa.statistics.aggregates import _over_images
+    from lpa.statistics.aggregates import mean_over_images
 
     generator = np.random.default_rng(5)
     truth = np.array([0.95, 0.8, 0.6, 0.3])
@@ -95,7 +95,7 @@ def test_the_stratified_interval_covers_the_truth_of_fixed_classes() -> None:
     covered = 0
     for _ in range(4000):
         means = (generator.uniform(size=100) < truth[strata]).astype(float)
-        _, low, high, _ = _over_images(means, strata, weight, 1, 0.95)
+        _, low, high, _ = mean_over_images(means, strata, weight, 1, 0.95)
         covered += low <= truth.mean() <= high
     assert 0.93 <= covered / 4000 <= 0.965
 

@@ -14,7 +14,7 @@ from lpa.statistics.across_runs import run_interval
 from lpa.statistics.curve_data import CurveData, curve_data, levels
 from lpa.statistics.proportion import proportion_interval
 
-__all__ = ["AGGREGATES", "COLUMNS", "mean_accuracy"]
+__all__ = ["AGGREGATES", "COLUMNS", "RUNS", "mean_accuracy", "mean_over_images"]
 
 AGGREGATES = ("overall", "mean of classes")
 
@@ -84,7 +84,7 @@ def _curve(curve: CurveData, confidence: float, level: str) -> list[tuple[Any, .
             weight = weights[aggregate]
             if level == "image":
                 means = curve.image_means(index)
-                *numbers, method = _over_images(means, strata, weight, draws, confidence)
+                *numbers, method = mean_over_images(means, strata, weight, draws, confidence)
             else:
                 each = (weight / size)[strata]
                 mean, low, high = run_interval(curve.replicates(index) @ each, confidence)
@@ -94,13 +94,28 @@ def _curve(curve: CurveData, confidence: float, level: str) -> list[tuple[Any, .
     return rows
 
 
-def _over_images(
+def mean_over_images(
     means: Floats,
     strata: npt.NDArray[np.int64],
     weight: Floats,
     draws: int,
     confidence: float,
 ) -> tuple[float, float, float, str]:
+    """Return a weighted mean of classes' accuracies, its limits at level ``image`` and the method.
+
+    Parameters
+    ----------
+    means : array of float64, shape [images]
+        Each image's share of right draws.
+    strata : array of int64, shape [images]
+        Class of each image, numbered from 0 without gaps.
+    weight : array of float64, shape [classes]
+        Summing to 1.
+    draws : int
+        Of each image.
+    confidence : float
+        Two-sided, in (0, 1).
+    """
     size = np.bincount(strata)
     average = np.bincount(strata, weights=means) / size
     accuracy = float(weight @ average)

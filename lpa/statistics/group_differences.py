@@ -83,7 +83,9 @@ def group_differences(
         else:
             continue
         if len(table):
-            place = {"model": model, "axis": axis, "reference": pair[0], "value": pair[1]}
+            place: dict[str, Any] = {
+                "model": model, "axis": axis, "reference": pair[0], "value": pair[1],
+            }  # fmt: skip
             pieces.append(table.assign(**place, group=name)[list(COLUMNS)])
     if paired:
         notes.append("training seeds are shared: groups have intervals over runs alone")

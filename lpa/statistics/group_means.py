@@ -11,14 +11,16 @@ import pandas as pd
 
 from lpa.axes import format_value
 from lpa.outcomes import Outcomes
-from lpa.outcomes.part import Part
-from lpa.statistics.accuracy import class_accuracy
-from lpa.statistics.aggregates import mean_accuracy
+from lpa.statistics.across_runs import run_interval
+from lpa.statistics.aggregates import RUNS, mean_over_images
 from lpa.statistics.both_levels import level_of_losses
+from lpa.statistics.curve_data import CurveData, curve_data, levels
 from lpa.statistics.losses import Losses, losses
 from lpa.statistics.mean_loss import image_mean_loss
 from lpa.statistics.positions import trapezoid_weights
+from lpa.statistics.proportion import proportion_interval
 from lpa.statistics.stratified import stratified_mean
+from lpa.statistics.stratified_proportion import stratified_proportion
 from lpa.statistics.threshold_order import threshold_quantile
 
 __all__ = ["ACCURACY", "LOSS", "group_accuracy", "group_loss", "group_thresholds"]
@@ -30,6 +32,8 @@ ACCURACY = (
 LOSS = (
     "model", "axis", "split", "group", "loss", "low", "high", "classes", "n", "method", "level",
 )  # fmt: skip
+
+STRATIFIED = "E1, stratified"
 
 CURVE = ["model", "axis", "split"]
 
@@ -45,9 +49,12 @@ def group_accuracy(
 ) -> pd.DataFrame:
     """Return the mean accuracy of the classes of each group along the axes.
 
-    Estimand, interval and level are those of
-    :func:`~lpa.statistics.aggregates.mean_accuracy`'s ``mean of classes``, over the group's classes
-    alone; a single class has its own interval (:mod:`lpa.statistics.accuracy`).
+    Estimand: the mean of A_c(v) over the group's classes, which are fixed and weigh equally.
+    Interval at level ``image``: E1 with the variance within classes
+    (:func:`~lpa.statistics.stratified_proportion.stratified_proportion`), which groups of few
+    classes need in place of the normal interval; a single class has its own interval
+    (:mod:`lpa.statistics.accuracy`), and where some class has one image, all images are one sample
+    (:mod:`lpa.statistics.aggregates`). Level ``run``: E3 over the runs' means.
 
     Parameters
     ----------
@@ -55,26 +62,63 @@ def group_accuracy(
         The run.
     groups : mapping of str to sequence of int
         Group -> indices of its classes. Groups without images are left out.
-    confidence, split, level
-        As in ``mean_accuracy``.
+    confidence : float
+        Two-sided, in (0, 1).
+    split : str, optional
+        Only this split; splits are never pooled.
+    level : {"image", "run"}, optional
+        Only this level; see ``class_accuracy``.
 
     Returns
     -------
     DataFrame
-        :data:`ACCURACY`: curve by curve within each group.
+        :data:`ACCURACY`: curve by curve within each group; ``method`` says which interval it is.
     """
-    pieces = []
-    for name, labels in groups.items():
-        part = Part(outcomes, labels)
-        if len(part.samples):
-            table = mean_accuracy(part, confidence, split, level)
-            table = table[table["aggregate"] == "mean of classes"]
-            if len(np.unique(part.samples.label)) == 1:
-                table = _of_one_class(part, table, confidence, split, level)
-            pieces.append(table.assign(group=name))
-    if not pieces:
-        return pd.DataFrame(columns=list(ACCURACY))
-    return pd.concat(pieces, ignore_index=True)[list(ACCURACY)]
+    rows: dict[str, list[tuple[Any, ...]]] = {name: [] for name in groups}
+    for curve in curve_data(outcomes, split):
+        for name, labels in groups.items():
+            images = np.flatnonzero(np.isin(curve.labels, list(labels)))
+            if len(images):
+                for wanted in levels(outcomes, level):
+                    rows[name] += _accuracies(curve, images, name, confidence, wanted)
+    return pd.DataFrame([row for each in rows.values() for row in each], columns=list(ACCURACY))
+
+
+def _accuracies(
+    curve: CurveData, images: npt.NDArray[np.int64], name: str, confidence: float, level: str
+) -> Iterator[tuple[Any, ...]]:
+    _, strata = np.unique(curve.labels[images], return_inverse=True)
+    size = np.bincount(strata)
+    for index, value in enumerate(curve.values):
+        draws = int(curve.draws[index])
+        if level == "image":
+            shares = curve.image_means(index)[images]
+            numbers = _over_images(shares, strata, size, draws, confidence)
+        else:
+            scores = curve.replicates(index)[:, images] @ (1.0 / len(size) / size)[strata]
+            mean, low, high = run_interval(scores, confidence)
+            numbers = float(mean), float(low), float(high), RUNS
+        yield (
+            curve.model, curve.axis, value, curve.split, name, *numbers[:3], len(images), draws,
+            len(size), level, numbers[3],
+        )  # fmt: skip
+
+
+def _over_images(
+    shares: npt.NDArray[np.float64], strata: npt.NDArray[np.int64], size: npt.NDArray[np.int64],
+    draws: int, confidence: float,
+) -> tuple[float, float, float, str]:  # fmt: skip
+    if len(size) == 1:
+        low, high = proportion_interval(
+            shares.sum(), (shares**2).sum(), len(shares), draws, confidence
+        )
+        # One image says nothing of its class.
+        limits = (float(low), float(high)) if len(shares) > 1 else (float("nan"), float("nan"))
+        return float(shares.mean()), *limits, "E1"
+    if size.min() == 1:
+        weight = np.full(len(size), 1.0 / len(size))
+        return mean_over_images(shares, strata, weight, draws, confidence)
+    return *stratified_proportion(shares, strata, confidence), STRATIFIED
 
 
 def group_loss(
@@ -156,16 +200,6 @@ def group_thresholds(outcomes: Outcomes, groups: Groups, thresholds: pd.DataFram
             rows.append({**place, "group": name, "median_threshold": value, "median_state": state})
     columns = [*CURVE, "group", "median_threshold", "median_state"]
     return pd.DataFrame(rows, columns=columns)
-
-
-def _of_one_class(
-    part: Part, table: pd.DataFrame, confidence: float, split: str | None, level: str | None
-) -> pd.DataFrame:
-    """Put the class's own interval in place of that of a mean."""
-    keys = [*CURVE, "value", "level"]
-    own = class_accuracy(part, confidence, split, level)[[*keys, "low", "high"]]
-    joined = table.drop(columns=["low", "high"]).merge(own, on=keys, how="left")
-    return joined.assign(method=joined["method"].mask(joined["level"] == "image", "E1"))
 
 
 def _holds(each: Losses, value: float, notes: list[str]) -> bool:
