@@ -75,9 +75,10 @@ def reduced_size(width: int, height: int) -> tuple[int, int]:
 
 
 def shows_all(view: View, width: int, height: int) -> bool:
-    """Tell whether a view of an image of that size is the image itself, pixel by pixel."""
-    own = (width, height) == (view.size[1], view.size[0])
-    return own and view.resized(width, height) == (width, height)
+    """Tell whether a view of an image of that size is what is stored of it, pixel by pixel."""
+    size = (width, height)
+    own = size == (view.size[1], view.size[0]) == view.resized(width, height)
+    return own and reduced_size(width, height) == size
 
 
 def decoded(
@@ -149,14 +150,13 @@ def _load(
             f"{samples.name[row]} has changed since the run began; expected the same bytes: "
             "restore the file, or start a new run with --out DIR"
         )
+    if isinstance(raw, np.ndarray) and shows_all(view, raw.shape[1], raw.shape[0]):
+        # Tens of thousands of small images: three times as fast as by way of Pillow.
+        pixels = np.broadcast_to(raw.reshape(*raw.shape[:2], -1), (*raw.shape[:2], 3))
+        return Decoded(row, raw.shape[1::-1], pixels if originals else None, pixels)
     try:
         image = decode(raw)
     except Undecodable as reason:
         return Decoded(row, problem=str(reason))
-    pixels = np.asarray(reduced(image)) if originals else None
-    if not views:
-        return Decoded(row, image.size, pixels)
-    if pixels is not None and shows_all(view, *image.size):
-        # Resizing to the same size copies.
-        return Decoded(row, image.size, pixels, pixels)
-    return Decoded(row, image.size, pixels, view.render(image))
+    stored = np.asarray(reduced(image)) if originals else None
+    return Decoded(row, image.size, stored, view.render(image) if views else None)
