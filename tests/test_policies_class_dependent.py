@@ -198,3 +198,15 @@ def test_policies_of_other_axes_and_other_json_are_refused(tmp_path: Path) -> No
     assert refusal(f"class_dependent={path}") == (
         f"{path} is no policy; expected the JSON that `lpa policy` wrote"
     )
+
+
+def test_classes_at_the_reference_are_shown_their_whole_view() -> None:
+    regularizer, keys = context().regularizer, made_up_samples(4, 30).key
+    labels = np.repeat(EACH, 30)
+    values = made("class_dependent=c001,c003").values(labels, 0.08, AXIS)
+    params = regularizer.draw(keys, values, seed=3, epoch=2)
+    views = np.tile([2.0, 4.0, 30.0, 28.0], (120, 1))
+    boxes = regularizer.boxes(params, views, np.full((120, 2), 32))
+    whole = (boxes == views).all(axis=1)
+    assert whole[np.isin(labels, [0, 2])].all() and not whole[np.isin(labels, [1, 3])].any()
+    assert (regularizer.realised(params, values)[np.isin(labels, [0, 2])] == 1.0).all()
