@@ -12,10 +12,13 @@ from typing import Any
 
 import click
 
+from .signals import STOPPED
+
 __all__ = ["main"]
 
 COMMANDS = {
     "scan": "scan",
+    "train-sweep": "train_sweep",
     "show": "show",
     "curves": "curves",
     "rank": "rank",
@@ -58,7 +61,7 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except InputError as error:
             click.echo(f"Error: {error}" if error.is_failure else str(error), err=True)
-            ctx.exit(1)
+            ctx.exit(1 if error.is_failure else STOPPED)
         except KeyboardInterrupt:
             click.echo("Error: interrupted; the same command goes on from what is stored", err=True)
             ctx.exit(1)

@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import shlex
-import signal
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 
-
-def _numbers(ctx: click.Context, parameter: click.Parameter, text: str | None) -> Any:
-    """Read ``.485,.456,.406``."""
-    if text is None:
-        return None
-    try:
-        return tuple(float(part) for part in text.split(","))
-    except ValueError:
-        raise click.BadParameter(f"{text!r} is no list of numbers; e.g. .485,.456,.406") from None
+from .signals import stop_on_signals
+from .values import numbers
 
 
 def _augmentations(augmentations: tuple[str, ...], alphas: str | None) -> Any:
@@ -113,8 +102,8 @@ def _depth_zero_comma(text: str) -> bool:
 @click.option("--img-size", type=int, help="Input size in pixels, for fine-tuned models.")
 @click.option("--crop-pct", type=float, help="Crop fraction of the evaluation view.")
 @click.option("--crop-mode", type=click.Choice(["center", "squash"]), help="timm's crop mode.")
-@click.option("--mean", callback=_numbers, metavar="R,G,B", help="Normalisation mean.")
-@click.option("--std", callback=_numbers, metavar="R,G,B", help="Normalisation deviation.")
+@click.option("--mean", callback=numbers, metavar="R,G,B", help="Normalisation mean.")
+@click.option("--std", callback=numbers, metavar="R,G,B", help="Normalisation deviation.")
 @click.option("--interpolation", help="bilinear, bicubic, ...")
 @click.option("--max-time", metavar="H:MM:SS", help="Stop cleanly after this time.")
 @click.option("--dry-run", is_flag=True, help="Say what it would take, and do nothing.")
@@ -153,7 +142,7 @@ def command(augmentations: tuple[str, ...], alphas: str | None, **options: Any) 
             del asked[name]
         click.echo(str(lpa.estimate(**asked)))
         return
-    with _stop_on_signals() as stop:
+    with stop_on_signals() as stop:
         run = lpa.scan(stop=stop, **asked)
     click.echo(f"run: {run.path}")
     folder = shlex.quote(str(run.path))
@@ -170,22 +159,3 @@ def command(augmentations: tuple[str, ...], alphas: str | None, **options: Any) 
     click.echo(f"  lpa curves {folder} --axis {axis}      the numbers behind the curves")
     click.echo(f"  lpa show {folder}      what there is, and what is missing")
     click.echo(f"  lpa export {folder} -o outcomes.parquet      every prediction, for pandas")
-
-
-@contextlib.contextmanager
-def _stop_on_signals() -> Iterator[threading.Event]:
-    """Make Ctrl-C and SIGTERM stop cleanly; a second one interrupts at once."""
-    stop = threading.Event()
-
-    def ask(number: int, frame: Any) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
-        click.echo("stopping: finished cells are being stored", err=True)
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from lpa.datasets import list_datasets
     from lpa.errors import InputError
     from lpa.experiments.scan import estimate, scan
+    from lpa.experiments.train_sweep import estimate_sweep, train_sweep
     from lpa.importing.results import import_results
     from lpa.models import list_models
     from lpa.models.from_module import Model
@@ -32,6 +33,7 @@ __all__ = [
     "Outcomes",
     "Run",
     "estimate",
+    "estimate_sweep",
     "import_results",
     "list_augmentations",
     "list_datasets",
@@ -42,6 +44,7 @@ __all__ = [
     "parse_duration",
     "parse_shard",
     "scan",
+    "train_sweep",
 ]
 
 _HOMES = {
@@ -51,6 +54,7 @@ _HOMES = {
     "Outcomes": "lpa.outcomes:Outcomes",
     "Run": "lpa.runs:Run",
     "estimate": "lpa.experiments.scan:estimate",
+    "estimate_sweep": "lpa.experiments.train_sweep:estimate_sweep",
     "import_results": "lpa.importing.results:import_results",
     "list_augmentations": "lpa.augmentations:list_augmentations",
     "list_datasets": "lpa.datasets:list_datasets",
@@ -61,6 +65,7 @@ _HOMES = {
     "parse_duration": "lpa.plans:parse_duration",
     "parse_shard": "lpa.plans:parse_shard",
     "scan": "lpa.experiments.scan:scan",
+    "train_sweep": "lpa.experiments.train_sweep:train_sweep",
 }
 
 

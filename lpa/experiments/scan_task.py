@@ -5,14 +5,12 @@ from __future__ import annotations
 import contextlib
 import copy
 import datetime
-import platform
 import re
 import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -26,6 +24,7 @@ from lpa.examples import choose_examples
 from lpa.experiments.class_check import best_relabelling, suggested_file
 from lpa.experiments.commands import call, command
 from lpa.experiments.devices import batch_size_of
+from lpa.experiments.machine import device_name, versions
 from lpa.experiments.progress import Progress, duration
 from lpa.forward import DeviceModel, MeasuredModel
 from lpa.measurement import Measurement, Summary
@@ -342,8 +341,8 @@ class ScanTask:
             "models": {model.name: self._model_facts(model) for model in self.models},
             "command": self._command(),
             "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-            "device": [_device_name(device) for device in self.devices],
-            "versions": _versions(),
+            "device": [device_name(device) for device in self.devices],
+            "versions": versions(),
         }
 
     def _command(self) -> str:
@@ -380,14 +379,3 @@ def _seconds_per_image(model: MeasuredModel, device: torch.device) -> float:
     began = time.monotonic()
     runner.logits(images).cpu()
     return (time.monotonic() - began) / count
-
-
-def _device_name(device: torch.device) -> str:
-    if device.type == "cuda":
-        return f"{device} ({torch.cuda.get_device_name(device)})"
-    return f"{device} ({platform.machine()}, {torch.get_num_threads()} threads)"
-
-
-def _versions() -> dict[str, str]:
-    names = ("lpa", "torch", "torchvision", "timm", "kornia", "numpy", "pillow")
-    return {"python": platform.python_version(), **{name: version(name) for name in names}}

@@ -131,7 +131,7 @@ def overview(path: str | os.PathLike[str]) -> Overview:
 def _coverage(outcomes: Outcomes) -> pd.DataFrame:
     """Compare what the plans asked for with what is stored, by model and axis."""
     planned: dict[tuple[str, str], set[tuple[float | None, int]]] = {}
-    for model in outcomes.models if outcomes.record.kind != "import" else ():
+    for model in outcomes.models if outcomes.record.kind == "scan" else ():
         planned[model, "(identity)"] = {(None, 0)}
     for model, axis, value, draw in outcomes.planned:
         planned.setdefault((model, axis), set()).add((value, draw))

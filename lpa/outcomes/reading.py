@@ -195,17 +195,19 @@ class Outcomes:
     def planned(self) -> list[tuple[str, str, float, int]]:
         """What the plans asked for beside the identities: model, axis, value and replicate.
 
-        Nothing for an import: its plans say what was read, not what is to be computed.
+        Trained runs have models of their own at the reference, too. Nothing for an import: its
+        plans say what was read, not what is to be computed.
         """
         if self.record.kind == "import":
             return []
-        # The first value is the reference: the identity, which is stored once.
+        # The first value is the reference: in a scan the identity, which is stored once.
+        first = 0 if self.record.trained else 1
         return [
             (model, asked["axis"]["name"], float(value), draw)
             for plan in self.plans
             for model in plan.get("models", {})
             for asked in plan.get("axes", [])
-            for value in asked.get("values", [])[1:]
+            for value in asked.get("values", [])[first:]
             for draw in range(asked.get("draws", 0))
         ]
 
