@@ -16,9 +16,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-__all__ = ["Floats", "Side", "exact_dtype", "sides", "to_grey_levels"]
+__all__ = ["FIXED_POINT", "Floats", "Side", "exact_dtype", "sides", "to_grey_levels"]
 
-_FIXED_POINT = float(2**22)
+FIXED_POINT = float(2**22)
+"""Weights are whole multiples of one over this."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -135,6 +136,12 @@ class Side:
         total = weights.sum(-1, keepdim=True)
         return first, weights / torch.where(total == 0.0, 1.0, total)
 
+    def fixed_point(self, device: torch.device) -> tuple[Tensor, Tensor]:
+        """Return :meth:`weights` times 2^22, rounded to whole numbers, as Pillow has them."""
+        first, weights = self.weights(device)
+        half = torch.where(weights < 0.0, -0.5, 0.5)
+        return first, (weights * FIXED_POINT + half).trunc_()
+
     def matrix(self, like: Tensor, rounded: bool = True) -> Tensor:
         """Return the weights as matrices, with the dtype and device of like.
 
@@ -146,11 +153,12 @@ class Side:
         """
         # Apple's devices have no double precision, which the positions need.
         device = torch.device("cpu") if like.device.type == "mps" else like.device
-        first, weights = self.weights(device)
-        begin, end = self.window
         if rounded:
-            half = torch.where(weights < 0.0, -0.5, 0.5)
-            weights = (weights * _FIXED_POINT + half).trunc_() / _FIXED_POINT
+            first, weights = self.fixed_point(device)
+            weights = weights / FIXED_POINT
+        else:
+            first, weights = self.weights(device)
+        begin, end = self.window
         taps = torch.arange(weights.shape[-1], device=device)
         columns = first.long() - torch.from_numpy(begin).to(device)[:, None]
         size = int((end - begin).max())
