@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,12 +15,17 @@ from trained_runs import write_policies, write_sweep
 from lpa.outcomes import Outcomes
 from lpa.runs import open_run
 from lpa.statistics.policy_record import read_policy
+from lpa.statistics.policy_targets import targeted_classes
 from lpa.statistics.selected_images import choosing_half, scoring_keys
 from lpa.training.policies.policy import Policy
 
 EACH = np.arange(4)
 AXIS = context().axis
 UNITS = {1.0: [0.6] * 4, 0.5: [0.5, 0.7, 0.6, 0.8], 0.08: [0.2, 0.9, 0.3, 0.7]}
+
+
+def targeted(record: dict[str, Any], value: float) -> list[str]:
+    return targeted_classes(record, CLASSES.names, AXIS, value)
 
 
 def strengths(policy: Policy, value: float) -> list[float]:
@@ -36,7 +42,9 @@ def test_named_classes_get_the_value_and_the_others_the_reference(
     assert strengths(policy, 0.5) == [1.0, 0.5, 1.0, 0.5]
     assert policy.values(np.array([3, 0, 3]), 0.5, AXIS).tolist() == [0.5, 1.0, 0.5]
     record = policy.record()
-    assert record["targeted"] == {"1": [], "0.5": ["c000", "c002"], "0.08": ["c000", "c002"]}
+    assert record == {"chosen": ["c001", "c003"]}
+    assert targeted(record, 0.08) == targeted(record, 0.5) == ["c000", "c002"]
+    assert targeted(record, 1.0) == []
     assert policy.selected_on == () and scoring_keys(record, made_up_samples(2, 2).key).all()
 
 
@@ -91,14 +99,23 @@ def test_a_sweep_gives_the_value_to_the_classes_it_helps_on_one_half_of_the_imag
         assert 1.0 in expected and value in expected
     assert strengths(policy, 1.0) == [1.0] * 4
     record = policy.record()
-    assert record["from"] == "sweep"
     assert policy.selected_on == (outcomes.samples.fingerprint,)
     scoring = scoring_keys(record, outcomes.samples.key)
     np.testing.assert_array_equal(scoring, ~choosing_half(outcomes.samples.key))
-    at_08 = record["targeted"]["0.08"]
-    assert at_08 == [n for n, s in zip(CLASSES.names, strengths(policy, 0.08), strict=True)
-                     if s == 1.0]  # fmt: skip
+    pairs = zip(CLASSES.names, strengths(policy, 0.08), strict=True)
+    assert targeted(record, 0.08) == [name for name, strength in pairs if strength == 1.0]
     json.dumps(record, allow_nan=False)
+
+
+def test_what_is_recorded_does_not_depend_on_which_values_are_trained(tmp_path: Path) -> None:
+    sweep = write_sweep(tmp_path / "sweep", UNITS, runs=2)
+    scan = write_run(tmp_path / "scan", names=CLASSES.names, titles=CLASSES.labels, models=["m"],
+                     axes={CROP: (1.0, 0.5)}, pictures=False)  # fmt: skip
+    policy = open_run(scan).write_policy(tmp_path / "policy.json")
+    for source in (sweep, policy, "c001"):
+        few, many = (made(f"class_dependent={source}", values=values).record()
+                     for values in ((1.0, 0.5), (1.0, 0.5, 0.08)))  # fmt: skip
+        assert few == many
 
 
 def test_a_value_that_helps_no_class_and_equal_accuracy_leave_the_reference(
@@ -172,8 +189,9 @@ def test_the_policy_of_a_scan_limits_each_class_to_its_last_safe_value(tmp_path:
     assert strengths(policy, 0.5) == [0.5, 0.5, 1.0, 1.0]
     assert strengths(made(f"class_dependent={path}", values=(1.0, 0.7)), 0.7) == [0.7, 0.7, 1, 1]
     facts = policy.record()
-    assert facts["targeted"] == {"1": [], "0.5": ["c002", "c003"],
-                                 "0.08": ["c001", "c002", "c003"]}  # fmt: skip
+    assert facts["limits"] == {"c000": 0.08, "c001": 0.5, "c002": 1.0, "c003": 1.0}
+    assert targeted(facts, 0.5) == ["c002", "c003"] and targeted(facts, 1.0) == []
+    assert targeted(facts, 0.08) == ["c001", "c002", "c003"]
     assert policy.selected_on == (Outcomes(folder).samples.fingerprint,)
     assert not scoring_keys(facts, Outcomes(folder).samples.key).any()
     del record["classes"]["c001"]

@@ -22,6 +22,7 @@ from lpa.statistics.sweeps_compared import sweeps_compared
 
 HIGH, LOW = [0.9] * 12, [0.9] * 6 + [0.4] * 6
 MID = [0.9] * 6 + [0.6] * 6
+NAMES = [f"c{k:03d}" for k in range(12)]
 VALUES = {1.0: HIGH, 0.5: MID, 0.08: LOW}
 BETTER = {1.0: HIGH, 0.5: HIGH, 0.08: MID}
 
@@ -38,7 +39,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         {
             "net": facts("plain"),
             "net+adaptive_strength": facts(
-                "adaptive_strength", targeted={"0.08": ["c006", "c007", "nowhere"]}
+                "adaptive_strength",
+                chosen={"0.08": [n for n in NAMES if n not in ("c006", "c007")] + ["nowhere"]},
             ),
             "net+label_distillation": facts("label_distillation"),
         },

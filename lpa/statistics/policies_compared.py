@@ -17,6 +17,7 @@ from lpa.statistics.arms import Arm
 from lpa.statistics.end_points import COLUMNS as END_POINTS
 from lpa.statistics.end_points import end_points
 from lpa.statistics.multiplicity import corrected
+from lpa.statistics.policy_targets import policy_of, targeted_classes
 from lpa.statistics.selected_images import scoring_keys
 from lpa.statistics.sweeps_compared import COLUMNS as CLASSES
 from lpa.statistics.sweeps_compared import sweeps_compared
@@ -53,7 +54,7 @@ class _Pair:
 
 def has_policies(outcomes: Outcomes) -> bool:
     """Whether a run has a model that was trained with a policy."""
-    return any(_policy(facts) for facts in outcomes.models.values())
+    return any(policy_of(facts) for facts in outcomes.models.values())
 
 
 def policies_compared(
@@ -144,21 +145,15 @@ def _joined(
     return frame
 
 
-def _policy(facts: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return what a model's facts say of its policy; nothing for the plain training."""
-    policy: Mapping[str, Any] = facts.get("policy") or {}
-    return {} if policy.get("name", "plain") == "plain" else policy
-
-
 def _pairs(
     runs: Mapping[str, Outcomes], models: Sequence[str] | None, notes: list[str]
 ) -> Iterator[_Pair]:
     """Yield each policy's model, on each axis, beside the plain model."""
     found = [
-        (run, model, _policy(facts))
+        (run, model, policy_of(facts))
         for run, outcomes in runs.items()
         for model, facts in outcomes.models.items()
-        if _policy(facts) and (outcomes.cells["model"] == model).any()
+        if policy_of(facts) and (outcomes.cells["model"] == model).any()
     ]
     if not found:
         raise InputError(
@@ -195,7 +190,7 @@ def _plain(runs: Mapping[str, Outcomes], run: str, model: str) -> tuple[str, str
         names = [
             name
             for name, facts in outcomes.models.items()
-            if not _policy(facts) and name in measured and model.startswith(f"{name}+")
+            if not policy_of(facts) and name in measured and model.startswith(f"{name}+")
         ]
         if names:
             return where, max(names, key=len)
@@ -262,7 +257,9 @@ def _arms(pair: _Pair, value: float) -> tuple[Arm, Arm]:
 
 
 def _targeted(pair: _Pair, value: float) -> list[str]:
-    """Return the classes that the policy says it trains otherwise, as far as they are known."""
-    names = list(pair.record.get("targeted", {}).get(format_value(value), ()))
+    """Return the classes that the policy trains otherwise, as far as the plain run has them."""
+    names = targeted_classes(
+        pair.record, pair.chosen.classes.names, pair.chosen.axes[pair.axis], value
+    )
     found = pair.plain.classes.find(names, by_index=False)
     return [name for name, index in zip(names, found, strict=True) if index >= 0]

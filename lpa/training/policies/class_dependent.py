@@ -47,28 +47,22 @@ class ClassDependent(Policy):
 
     Parameters
     ----------
-    axis : Axis
-        The swept axis.
     strengths : mapping of float to array of float64, shape [classes]
         Value of the sweep -> strength of each class, on the axis.
-    classes : Classes
-        The run's.
     facts : mapping
-        What it was made from, as plain JSON values.
+        What it was made from, as plain JSON values; see
+        :func:`~lpa.statistics.policy_targets.targeted_classes`.
     """
 
     name = "class_dependent"
 
     def __init__(
         self,
-        axis: Axis,
         strengths: Mapping[float, Floats],
-        classes: Classes,
         facts: Mapping[str, Any],
         notes: Sequence[str] = (),
     ) -> None:
-        self._axis, self._strengths = axis, dict(strengths)
-        self._classes, self._facts = classes, dict(facts)
+        self._strengths, self._facts = dict(strengths), dict(facts)
         self.notes = tuple(notes)
         images = self._facts.get("images")
         self.selected_on = (images["fingerprint"],) if images else ()
@@ -82,40 +76,46 @@ class ClassDependent(Policy):
                 f"{context.axis.name} acts on all of them at once; sweep an augmentation"
             )
         notes: list[str] = []
-        strengths: dict[float, Floats] = {}
+        axis, names = context.axis, context.classes.names
         if is_run(spec.source):
-            run = source_run(spec.name, spec.source, context.axis.name, trained=True)
+            run = source_run(spec.name, spec.source, axis.name, trained=True)
             helped = _helped(run, context, notes)
-            strengths = {v: np.where(f, v, context.axis.reference) for v, f in helped.items()}
-            facts: dict[str, Any] = {"from": "sweep", "run": run.fingerprint}
-            facts["images"] = images_record(run.outcomes.samples, half=True)
+            strengths = {v: np.where(helped[v], v, axis.reference) for v in context.values}
+            facts: dict[str, Any] = {
+                "run": run.fingerprint,
+                "chosen": {format_value(v): _named(names, flags) for v, flags in helped.items()},
+                "images": images_record(run.outcomes.samples, half=True),
+            }
         elif _is_policy(spec.source):
             record = read_policy(spec.source)
             limits = _limits(record, spec, context, notes)
-            strengths = {v: _limited(context.axis, v, limits) for v in context.values}
-            facts = {"from": "policy", "runs": record["runs"], "images": record["images"]}
+            strengths = {v: _limited(axis, v, limits) for v in context.values}
+            facts = {
+                "runs": record["runs"],
+                "limits": dict(zip(names, limits.tolist(), strict=True)),
+                "images": record["images"],
+            }
         else:
-            chosen = np.zeros(len(context.classes), dtype=bool)
+            chosen = np.zeros(len(names), dtype=bool)
             chosen[_listed(spec.source, context.classes)] = True
-            strengths = {v: np.where(chosen, v, context.axis.reference) for v in context.values}
-            facts = {"from": "classes"}
-        return cls(context.axis, strengths, context.classes, facts, notes)
+            strengths = {v: np.where(chosen, v, axis.reference) for v in context.values}
+            facts = {"chosen": _named(names, chosen)}
+        return cls(strengths, facts, notes)
 
     def values(self, labels: npt.NDArray[np.int64], value: float, axis: Axis) -> Floats:
         """Return each image's strength; see :meth:`Policy.values`."""
         return self._strengths[value][labels]
 
     def record(self) -> dict[str, Any]:
-        """Return what outcomes depend on; see :meth:`Policy.record`."""
-        moved = {
-            format_value(value): {
-                self._classes.names[index]: float(strengths[index])
-                for index in np.flatnonzero(strengths != value)
-            }
-            for value, strengths in self._strengths.items()
-        }
-        targeted = {value: list(names) for value, names in moved.items()}
-        return {**self._facts, "strengths": moved, "targeted": targeted}
+        """Return what outcomes depend on; see :meth:`Policy.record`.
+
+        Nothing of it depends on which values are trained, so that a sweep can be extended by some.
+        """
+        return dict(self._facts)
+
+
+def _named(names: Sequence[str], flags: Flags) -> list[str]:
+    return [name for name, flag in zip(names, flags, strict=True) if flag]
 
 
 def _listed(source: str, classes: Classes) -> list[int]:
@@ -154,7 +154,7 @@ def _is_policy(source: str) -> bool:
 
 
 def _helped(run: SourceRun, context: PolicyContext, notes: list[str]) -> dict[float, Flags]:
-    """Return, at each value of the sweep, which classes it helped on the half to choose on."""
+    """Return which classes the run's values, and the sweep's, help on the half to choose on."""
     (curve,) = (
         each
         for each in curve_data(run.outcomes)
@@ -183,16 +183,18 @@ def _helped(run: SourceRun, context: PolicyContext, notes: list[str]) -> dict[fl
             f"{run.outcomes.store} to choose on, and stay at the reference: {_few(lost)}"
         )
     before, helped = hits(context.axis.reference), {}
-    for value in context.values:
+    others = [float(value) for value in curve.values if value not in context.values]
+    for value in (*context.values, *others):
         # Sums of shares over the same images: a difference of rounding errors is none.
         better = hits(value) - before > 1e-9
         helped[value] = (place >= 0) & better[place]
-        if value != context.axis.reference and not helped[value].any():
+        used = value in context.values and value != context.axis.reference
+        if used and not helped[value].any():
             notes.append(
                 f"class_dependent: {run.axis.name}={format_value(value)} helps no class in "
                 f"{run.outcomes.store}; there every class gets the reference"
             )
-    return helped
+    return {value: helped[value] for value in run.axis.ordered(helped)}
 
 
 def _has(sizes: npt.NDArray[np.int64], index: int) -> bool:

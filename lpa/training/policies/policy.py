@@ -57,8 +57,9 @@ class Policy:
     def record(self) -> dict[str, Any]:
         """Return plain JSON values: everything of the policy that outcomes depend on.
 
-        ``targeted``, where a policy has it, is value (as text) -> names of the classes that it
-        treats otherwise than the plain training does; ``images`` is which images chose it.
+        ``images`` is which images chose it (:mod:`lpa.statistics.selected_images`); ``chosen`` or
+        ``limits`` is which classes it treats otherwise than the plain training does
+        (:func:`lpa.statistics.policy_targets.targeted_classes`).
         """
         return {}
 

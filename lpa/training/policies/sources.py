@@ -10,6 +10,7 @@ import numpy as np
 from lpa.axes import Axis
 from lpa.errors import InputError, unknown
 from lpa.outcomes import Outcomes, content_hash
+from lpa.statistics.policy_targets import policy_of
 
 __all__ = ["SourceRun", "family", "is_run", "source_run"]
 
@@ -110,7 +111,7 @@ def _model(policy: str, outcomes: Outcomes, folder: Path, asked: str | None) -> 
         if asked not in names:
             raise unknown("model", asked, names, f"of {folder}")
         return asked
-    plain = [name for name in names if not outcomes.models.get(name, {}).get("policy")]
+    plain = [name for name in names if not policy_of(outcomes.models.get(name, {}))]
     if len(plain) != 1:
         raise InputError(
             f"policy {policy}: {folder} has {len(plain)} models ({', '.join(plain)}); say which: "
