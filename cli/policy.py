@@ -32,6 +32,10 @@ __all__ = ["command"]
     help="Write the policy of one model and axis as JSON, for training sweeps.",
 )  # fmt: skip
 @drop_option
+@click.option(
+    "--confidence", type=float, default=0.95, show_default=True, metavar="SHARE",
+    help="One-sided, of each class (or with --family all of all).",
+)  # fmt: skip
 @family_option
 @models_option
 @axes_option
@@ -43,6 +47,7 @@ def command(
     run: str,
     out: str | None,
     drop: float,
+    confidence: float,
     family: str,
     models: str | None,
     axes: str | None,
@@ -54,8 +59,9 @@ def command(
     """Show for each class up to which strength it is safe.
 
     RUN is the folder of a run. Safe: with 95 % confidence the class loses less than --drop there
-    and at all weaker values; with --family all, all classes at once. A class that is "not
-    significantly hurt" is not safe.
+    and at all weaker values; with --family all, all classes at once. The confidence is approximate
+    where each value has one draw, and a note says by how much. A class that is "not significantly
+    hurt" is not safe.
     """
     import lpa
 
@@ -67,11 +73,12 @@ def command(
     path = None
     if out is not None:
         path = opened.write_policy(
-            out, drop, model=models, axis=axes, split=split,
+            out, drop, model=models, axis=axes, split=split, confidence=confidence,
             family="all" if family == "all" else "one",
         )  # fmt: skip
     table = opened.policy(
         drop, classes=classes, groups=groups, models=models, axes=axes, split=split,
+        confidence=confidence,
         family="all" if family == "all" else "one",
     )  # fmt: skip
     echo_notes(table.attrs["notes"])

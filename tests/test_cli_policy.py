@@ -59,6 +59,18 @@ def test_the_file_is_what_training_sweeps_read(folder: Path, tmp_path: Path) -> 
     assert record["images"]["fingerprint"] and record["runs"][0]["fingerprint"]
 
 
+def test_a_higher_confidence_is_that_of_table_and_file(folder: Path, tmp_path: Path) -> None:
+    stricter = json.loads(run(folder, "--confidence", ".99", "--format", "json").stdout)
+    usual = json.loads(run(folder, "--format", "json").stdout)
+    assert {row["confidence"] for row in stricter} == {0.99}
+    assert all(a["needed"] > b["needed"] for a, b in zip(stricter, usual, strict=True))
+    out = tmp_path / "policy.json"
+    run(folder, "-o", out, "--model", "second", "--axis", "crop", "--confidence", ".99")
+    assert read_policy(out)["confidence"] == 0.99
+    result = run(folder, "--confidence", "99")
+    assert str(result.exception) == "confidence 99 is out of range; expected e.g. 0.95"
+
+
 def test_the_file_is_of_one_model_and_of_all_classes(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "policy.json"
     result = run(folder, "-o", out)
