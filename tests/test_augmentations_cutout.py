@@ -76,3 +76,12 @@ def test_a_gpu_erases_the_same_pixels():
     params = module.draw(KEYS[:4], 0.4)
     on_device = module(views.cuda(), params=params).cpu()
     assert torch.allclose(on_device, module(views, params=params), atol=1e-6)
+
+
+def test_a_large_view_is_erased_where_a_small_one_of_it_is():
+    small = torch.rand(6, 3, 30, 40, generator=torch.Generator().manual_seed(0))
+    large = small.repeat_interleave(8, dim=-1).repeat_interleave(8, dim=-2)
+    module = Cutout(fill=0.0)
+    params = module.draw(KEYS[:6], 0.3)
+    shrunk = torch.nn.functional.avg_pool2d(module(large, params=params), 8)
+    assert shrunk.numpy() == pytest.approx(module(small, params=params).numpy(), abs=1e-5)

@@ -19,8 +19,8 @@ __all__ = ["ColorJitter"]
 
 # torchvision's luma, so that contrast and saturation equal its own.
 _LUMA = (0.2989, 0.587, 0.114)
-# Images changed at a time on a CPU: few enough to stay in its cache, enough to keep it busy.
-_IMAGES_AT_ONCE = 2
+# Pixels changed at a time on a CPU: few enough to stay in its cache, enough to keep it busy.
+_PIXELS_AT_ONCE = 2**15
 
 
 class ColorJitter(Augmentation, IntensityAugmentationBase2D):
@@ -73,8 +73,9 @@ class ColorJitter(Augmentation, IntensityAugmentationBase2D):
         if input.device.type != "cpu" or input.requires_grad:
             return jittered(input, factors, turned)
         output = torch.empty_like(input)
-        for start in range(0, len(input), _IMAGES_AT_ONCE):
-            part = slice(start, start + _IMAGES_AT_ONCE)
+        at_once = max(2, _PIXELS_AT_ONCE // (input.shape[-2] * input.shape[-1]))
+        for start in range(0, len(input), at_once):
+            part = slice(start, start + at_once)
             output[part] = jittered(input[part], factors[:, part], turned)
         return output
 

@@ -20,6 +20,9 @@ from lpa.augmentations.augmentation import Augmentation, fill_colour
 
 __all__ = ["Cutout"]
 
+# Up to so many pixels a loop over the images costs more than touching all of them.
+_SMALL = 128 * 128
+
 
 class Cutout(Augmentation, IntensityAugmentationBase2D):
     """Erase the share alpha of the view's area, at a random place.
@@ -89,9 +92,9 @@ class Cutout(Augmentation, IntensityAugmentationBase2D):
         across, down = (share.to(input.device, input.dtype) for share in (across, down))
         colour = fill_colour(input, self.fill).expand(len(input), -1, -1, -1)
         covered = down[:, None, :, None] * across[:, None, None, :]
-        if input.device.type != "cpu":
+        if input.device.type != "cpu" or height * width <= _SMALL:
             return torch.lerp(input, colour, covered)
-        # On a CPU memory is what costs, so only the rectangles are touched.
+        # On a CPU memory is what costs, so only the rectangles of large images are touched.
         erased = input.clone()
         ends = window * torch.tensor([width, height, width, height])
         corners = torch.cat([ends[:, :2].floor(), ends[:, 2:].ceil()], dim=1).long().tolist()
