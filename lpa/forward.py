@@ -13,7 +13,19 @@ from torch import Tensor, nn
 
 from lpa.views import View
 
-__all__ = ["Columns", "DeviceModel", "MeasuredModel", "columns", "mean_probability", "top_margin"]
+__all__ = [
+    "SMALL_MARGIN",
+    "Columns",
+    "DeviceModel",
+    "MeasuredModel",
+    "columns",
+    "mean_probability",
+    "top_margin",
+]
+
+SMALL_MARGIN = 0.25
+"""Samples whose two best logits are closer than this are computed again in float32 (our choice:
+several times the error that half precision leaves in the logits of ImageNet models)."""
 
 Columns = dict[str, Tensor]
 """The measured columns of one cell, each of shape [B]."""

@@ -23,7 +23,14 @@ from torch import Tensor
 
 from lpa.augmentations.augmentation import Augmentation
 from lpa.examples import ExamplePlan, Strips, write_pictures
-from lpa.forward import Columns, DeviceModel, MeasuredModel, columns, mean_probability
+from lpa.forward import (
+    SMALL_MARGIN,
+    Columns,
+    DeviceModel,
+    MeasuredModel,
+    columns,
+    mean_probability,
+)
 from lpa.outcomes import COLUMNS, Cell, Store, WorkUnit, put_failure, unit_name, write_unit
 from lpa.streams import Batches, Shard, ShardReader
 from lpa.views import View
@@ -32,10 +39,6 @@ __all__ = ["Measurement", "Summary"]
 
 FLUSH_SECONDS = 60.0
 """Finished cells are stored at least this often, so that a kill loses a minute."""
-
-SMALL_MARGIN = 0.25
-"""Samples whose two best logits are closer than this are computed again in float32 (our choice:
-several times the error that half precision leaves in the logits of ImageNet models)."""
 
 Condition = tuple[str | None, float | None, int]
 """Axis, value and replicate; axis and value are None for the identity."""

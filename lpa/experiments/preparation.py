@@ -35,9 +35,15 @@ from lpa.outcomes import (
     read_objects,
     read_record,
 )
-from lpa.plans import PlannedAxis, ScanPlan
+from lpa.plans import PlannedAxis, ScanPlan, SweepPlan
 
-__all__ = ["DEFAULT_AUGMENTATIONS", "DEFAULT_DATA", "DEFAULT_MODEL", "prepare"]
+__all__ = [
+    "DEFAULT_AUGMENTATIONS",
+    "DEFAULT_DATA",
+    "DEFAULT_MODEL",
+    "declared_samples",
+    "prepare",
+]
 
 DEFAULT_DATA = "imagenet-sample"
 DEFAULT_MODEL = "efficientnet_lite0"
@@ -132,7 +138,7 @@ def prepare(
     if (run.find(spelled, by_index=False) < 0).all():
         first = source.classes.names[0]
         say(f"data: the class names are taken as indices: {first!r} is {run.labels[label_of[0]]!r}")
-    samples = _samples(source, plan, label_of, store, progress)
+    samples = declared_samples(source, plan, label_of, store, progress)
     _say_classes(say, samples, run, source)
     record = check_record(
         store,
@@ -212,9 +218,9 @@ def _precision(plan: ScanPlan, present: RunRecord | None, devices: list[torch.de
     return precision_of(plan.precision, devices)
 
 
-def _samples(
+def declared_samples(
     source: Source,
-    plan: ScanPlan,
+    plan: ScanPlan | SweepPlan,
     label_of: npt.NDArray[np.int64],
     store: Store,
     progress: bool,

@@ -14,10 +14,13 @@ import torch
 
 from lpa.datasets.decode import Undecodable, decode
 from lpa.errors import InputError
+from lpa.experiments.cell_task import CellTask
+from lpa.experiments.checkpoint_preparation import prepare_checkpoints
 from lpa.experiments.devices import devices_of
 from lpa.experiments.progress import Progress
+from lpa.experiments.sweep_command import command
 from lpa.experiments.sweep_data import SweepData
-from lpa.experiments.sweep_task import TRAINING_SAMPLES, SweepTask
+from lpa.experiments.sweep_work import TRAINING_SAMPLES, TrainingWork
 from lpa.experiments.sweep_worker import Training
 from lpa.experiments.trainings import PlannedTrainings, policy_models
 from lpa.models.preprocessing import PreprocessingOverrides
@@ -90,13 +93,41 @@ def prepare_sweep(
     compiled: bool = False,
     retry: bool = False,
     progress: bool = True,
-) -> SweepTask:
+) -> CellTask:
     """Check all that a sweep needs, and find what is missing. See :func:`lpa.train_sweep`."""
     say = _say if progress else (lambda text: None)
     devices = devices_of(device)
     world = World.join(devices[0].type)
     devices = world.devices(devices)
     swept = parse_regularizer(regularizer or DEFAULT_REGULARIZER)
+    overrides = PreprocessingOverrides(
+        img_size=img_size,
+        crop_pct=crop_pct,
+        mean=None if mean is None else tuple(mean),
+        std=None if std is None else tuple(std),
+        interpolation=interpolation,
+    )
+    threads = min(8, os.cpu_count() or 1) if workers is None else workers
+    if checkpoints is not None:
+        return prepare_checkpoints(
+            checkpoints,
+            model=model,
+            data=data,
+            swept=swept,
+            out=lambda plan: default_out(plan) if out is None else out,
+            split=split,
+            per_class=per_class,
+            limit=limit,
+            classes=classes,
+            seed=seed,
+            precision=precision,
+            workers=threads,
+            shard=shard,
+            devices=devices,
+            overrides=overrides,
+            say=say,
+            progress=progress,
+        )
     fixed = _held(held)
     specs = [parse_policy(text) for text in _listed(policies)]
     chosen = choose_parts(
@@ -140,17 +171,11 @@ def prepare_sweep(
         seed=seed,
         precision=precision,
         recipe=recipe_for(made.architecture, made.view.size, changes),
-        overrides=PreprocessingOverrides(
-            img_size=img_size,
-            crop_pct=crop_pct,
-            mean=None if mean is None else tuple(mean),
-            std=None if std is None else tuple(std),
-            interpolation=interpolation,
-        ).to_dict(),
+        overrides=overrides.to_dict(),
         keep=keep,  # type: ignore[arg-type]
         stack=stack,  # type: ignore[arg-type]
         shard=shard,
-        workers=min(8, os.cpu_count() or 1) if workers is None else workers,
+        workers=threads,
         compiled=compiled,
     )
     store = Store(default_out(plan) if out is None else out)
@@ -179,12 +204,20 @@ def prepare_sweep(
     geometric = any(
         entry.regularizer.place == "geometry" for t in trainings.values() for entry in t.active
     )
-    task = SweepTask(
-        plan, store, record, parts.test.samples, parts.train.samples, made, models, trainings,
-        _stack(plan, made, trainings, devices[0]),
+    work = TrainingWork(
+        store,
+        record,
+        made,
+        trainings,
         SweepData(parts, trained, measured, made.view, geometric, plan.workers, cache, progress),
-        devices, world, progress=progress,
-    )  # fmt: skip
+        _stack(plan, made, trainings, devices[0]),
+        plan.keep != "none",
+        plan.compiled,
+        devices,
+        world,
+    )
+    asked = {**plan.to_dict(), "models": models, "command": command(plan, store)}
+    task = CellTask(store, record, parts.test.samples, asked, work, devices, shard, world, progress)
     task.find_missing(retry)
     return task
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 
+from lpa.experiments.cell_task import DIVERGED, CellSummary, named
 from lpa.models.untrained import UntrainedModel
 from lpa.outcomes import COLUMNS, Cell, Store, WorkUnit, content_hash, put_failure, write_unit
 from lpa.plans.recipe import Recipe
@@ -25,10 +26,7 @@ from lpa.training.policies.policy import Policy
 from lpa.training.stacked import StackedLearner
 from lpa.training.weights import put_weights
 
-__all__ = ["DeviceData", "SweepSummary", "Training", "TrainingWorker"]
-
-DIVERGED = "diverged: "
-"""How the reason of a training begins that is not tried again by itself."""
+__all__ = ["DeviceData", "Training", "TrainingWorker"]
 
 
 @dataclass(frozen=True)
@@ -65,25 +63,6 @@ class DeviceData:
     train: TrainingImages
     held_out: TrainingImages | None
     evaluated: TrainingImages
-
-
-@dataclass
-class SweepSummary:
-    """What became of a group of trainings.
-
-    Attributes
-    ----------
-    cells : int
-        Cells stored.
-    failures : list of (str, str)
-        Which training, and why there is no outcome of it.
-    stopped : bool
-        Whether it was stopped before its end; its checkpoint is stored.
-    """
-
-    cells: int = 0
-    failures: list[tuple[str, str]] = field(default_factory=list)
-    stopped: bool = False
 
 
 class TrainingWorker:
@@ -140,7 +119,7 @@ class TrainingWorker:
     def prefetch(self, unit: WorkUnit) -> None:
         """Do nothing: the images are there."""
 
-    def __call__(self, unit: WorkUnit) -> SweepSummary:
+    def __call__(self, unit: WorkUnit) -> CellSummary:
         """Train, evaluate and store a group; what fails is recorded and stops nothing else.
 
         Raises
@@ -149,7 +128,7 @@ class TrainingWorker:
             When the store cannot be written.
         """
         group = [self.trainings[cell.id] for cell in unit.cells]
-        summary = SweepSummary()
+        summary = CellSummary()
         try:
             course = self._course(unit, group)
             finished = course.run()
@@ -246,7 +225,7 @@ class TrainingWorker:
         unit: WorkUnit,
         group: Sequence[Training],
         course: GroupTraining,
-        summary: SweepSummary,
+        summary: CellSummary,
     ) -> None:
         """Store the outcomes of the trainings that went well, and their weights before them."""
         cells: list[Cell] = []
@@ -275,13 +254,11 @@ class TrainingWorker:
             write_unit(self.store, unit.shard, cells, self.samples, stacked, self.skips, timings)
         summary.cells += len(cells)
 
-    def _fail(self, training: Training, reason: str, summary: SweepSummary) -> None:
+    def _fail(self, training: Training, reason: str, summary: CellSummary) -> None:
         cell = training.cell
         if self.world.first:
             put_failure(self.store, 0, cell.model, reason, [cell.id])
-        summary.failures.append(
-            (f"{cell.model} {cell.axis}={cell.value:g} seed {cell.replicate}", reason)
-        )
+        summary.failures.append((named(cell), reason))
 
 
 _INITIALISING = threading.Lock()

@@ -12,11 +12,9 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
-from lpa.errors import InputError, Stopped
 from lpa.experiments.asked import check_asked
+from lpa.experiments.cell_task import CellEstimate, CellSummary, CellTask
 from lpa.experiments.sweep_preparation import prepare_sweep
-from lpa.experiments.sweep_task import SweepEstimate, SweepTask
-from lpa.experiments.sweep_worker import SweepSummary
 from lpa.runs import Run, open_run
 
 __all__ = ["estimate_sweep", "train_sweep"]
@@ -114,7 +112,7 @@ def train_sweep(
     finally:
         if timer is not None:
             timer.cancel()
-    _check_finished(task, summaries, stop)
+    task.check_finished(summaries, stop)
     run = open_run(task.store.root, strict=strict)
     if task.progress and task.world.first:
         _say_left_out(task, summaries, run)
@@ -128,33 +126,13 @@ train_sweep.__signature__ = inspect.signature(prepare_sweep).replace(  # type: i
 )
 
 
-def estimate_sweep(**asked: Any) -> SweepEstimate:
+def estimate_sweep(**asked: Any) -> CellEstimate:
     """Return what a sweep would take; the parameters are those of :func:`train_sweep`."""
     check_asked("lpa.estimate_sweep", asked, inspect.signature(prepare_sweep).parameters)
     return prepare_sweep(**asked).estimate()
 
 
-def _check_finished(
-    task: SweepTask, summaries: Sequence[SweepSummary], stop: threading.Event
-) -> None:
-    done = sum(summary.cells for summary in summaries)
-    planned = sum(len(unit.cells) for unit in task.units)
-    failures = [failure for summary in summaries for failure in summary.failures]
-    if stop.is_set() and done + len(failures) < planned:
-        raise Stopped(
-            f"stopped after {done} of {planned} trainings, which are stored in {task.store}, "
-            "with the state of those under way; the same command goes on from there"
-        )
-    lasting = [(name, reason) for name, reason in failures if not reason.startswith("diverged: ")]
-    if lasting:
-        name, reason = lasting[0]
-        raise InputError(
-            f"{len(lasting)} of {planned} trainings failed, first {name} ({reason}); everything "
-            f"else is stored in {task.store}: mend it and run the same command again"
-        )
-
-
-def _say_left_out(task: SweepTask, summaries: Sequence[SweepSummary], run: Run) -> None:
+def _say_left_out(task: CellTask, summaries: Sequence[CellSummary], run: Run) -> None:
     """Say what is not in the outcomes: trainings that diverged, images that cannot be decoded."""
     diverged = len(task.diverged) + sum(len(summary.failures) for summary in summaries)
     shown = f"`lpa show {shlex.quote(str(task.store))}` names them"

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from lpa.forward import DeviceModel, MeasuredModel, columns
+from lpa.forward import SMALL_MARGIN, DeviceModel, MeasuredModel, columns
 from lpa.outcomes import COLUMNS
 from lpa.training.images import TrainingImages
 
@@ -33,8 +33,14 @@ def measured_module(
     return MeasuredModel("", "", outputs, permitted, module, mean=means, std=stds)
 
 
-def evaluate(model: MeasuredModel, images: TrainingImages, device: torch.device) -> Evaluated:
-    """Evaluate a model on the plain views of images, in float32.
+def evaluate(
+    model: MeasuredModel,
+    images: TrainingImages,
+    device: torch.device,
+    precision: str = "fp32",
+    batch_size: int = IMAGES_AT_ONCE,
+) -> Evaluated:
+    """Evaluate a model on the plain views of images.
 
     Parameters
     ----------
@@ -43,6 +49,10 @@ def evaluate(model: MeasuredModel, images: TrainingImages, device: torch.device)
     images : TrainingImages
         All of them are shown, in order.
     device : torch.device
+    precision : {"fp32", "fp16", "bf16"}
+        In half precision, images of small margin are computed again in float32, as in a scan.
+    batch_size : int
+        Images per forward pass.
 
     Returns
     -------
@@ -50,12 +60,32 @@ def evaluate(model: MeasuredModel, images: TrainingImages, device: torch.device)
         The columns of :data:`lpa.outcomes.COLUMNS`, and ``margin`` (NaN where an output is not a
         number).
     """
-    runner = DeviceModel(model, device, "fp32", IMAGES_AT_ONCE)
+    runner = DeviceModel(model, device, precision, batch_size)
+    rows = np.arange(len(images))
+    found = _columns(runner, model, images, rows, batch_size)
+    if precision != "fp32":
+        # Not "< margin is False": NaN (an overflow in half precision) is repeated as well.
+        doubtful = rows[~(found["margin"] >= SMALL_MARGIN)]
+        if len(doubtful):
+            again = _columns(runner, model, images, doubtful, batch_size, exact=True)
+            for name, values in again.items():
+                found[name][doubtful] = values
+    return found
+
+
+def _columns(
+    runner: DeviceModel,
+    model: MeasuredModel,
+    images: TrainingImages,
+    rows: npt.NDArray[np.int64],
+    batch_size: int,
+    exact: bool = False,
+) -> Evaluated:
     pieces: list[dict[str, Tensor]] = []
-    for start in range(0, len(images), IMAGES_AT_ONCE):
-        rows = np.arange(start, min(start + IMAGES_AT_ONCE, len(images)))
-        views = images.views(rows).to(device, torch.float32).div_(255)
-        labels = torch.from_numpy(images.labels[rows]).to(device)
-        pieces.append(columns(runner.logits(views), labels, model))
+    for start in range(0, len(rows), batch_size):
+        chosen = rows[start : start + batch_size]
+        views = images.views(chosen).to(runner.device, torch.float32).div_(255)
+        labels = torch.from_numpy(images.labels[chosen]).to(runner.device)
+        pieces.append(columns(runner.logits(views, exact=exact), labels, model))
     names = (*COLUMNS, "margin")
     return {name: torch.cat([piece[name] for piece in pieces]).cpu().numpy() for name in names}
