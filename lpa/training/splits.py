@@ -319,13 +319,13 @@ def _check_classes(test: _Chosen, train: _Chosen) -> None:
     ):
         if missing:
             where = (
-                f"of split {here.split!r} has no images in split {there.split!r}"
+                f"of split {here.split!r} has no images in split {there.split!r} of {name}"
                 if here.split != there.split
-                else "has no images to train on"
+                else f"of {name} has no images to train on"
             )
             more = f" ({len(missing)} such classes)" if len(missing) > 1 else ""
             raise InputError(
-                f"class {missing[0]!r} of {name} {where}{more}; expected the same classes in both "
+                f"class {missing[0]!r} {where}{more}; expected the same classes in both "
                 "parts: mend the data, choose another --train-split, or raise --limit"
             )
     if len(evaluated) < 2:
