@@ -296,3 +296,26 @@ def test_a_thousand_classes_at_many_values_take_a_moment() -> None:
     run_test_summary(table)
     assert len(table) == 2 * 19 * 1000
     assert time.perf_counter() - start < 10
+
+
+@pytest.mark.parametrize(("runs", "noted"), [((5, 10), False), ((5, 11), True), ((20, 5), True)])
+def test_very_unequal_numbers_of_runs_are_noted(runs: tuple[int, int], noted: bool) -> None:
+    generator = np.random.default_rng(0)
+    groups = {
+        value: generator.integers(5, 20, (number, 3))
+        for value, number in zip((0.0, 1e-4), runs, strict=True)
+    }
+    table = run_test(counts_of(groups, 40), axes={"weight_decay": DECAY})
+    line = (
+        f"m on weight_decay: {runs[0]} training runs at 0 and {runs[1]} at 0.0001: so unequal, "
+        "Welch's t was simulated to err in up to 7 % at 5 %; compare equally many where there is "
+        "a choice"
+    )
+    assert table.attrs["notes"] == ([line] if noted else [])
+
+
+def test_few_seeds_are_not_noted_as_unequal_since_welch_does_not_decide() -> None:
+    groups = {0.0: np.array([[5], [6]]), 1e-4: np.tile([[7], [8], [9]], (3, 1))}
+    table = run_test(counts_of(groups, 40), axes={"weight_decay": DECAY})
+    assert set(table["status"]) == {"too few seeds, no decision"}
+    assert table.attrs["notes"] == []
