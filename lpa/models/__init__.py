@@ -11,6 +11,7 @@ import importlib
 import os
 from typing import TYPE_CHECKING, Any
 
+from lpa.errors import InputError
 from lpa.models.aliases import ALIASES, POPULAR
 from lpa.models.preprocessing import PreprocessingOverrides
 from lpa.models.specs import ModelSpec, parse_models
@@ -74,6 +75,11 @@ def load(
         (spec,) = parse_models({spec: spec})
     given = spec.given is not None
     found = Recognised("module", spec.text) if given else recognise(spec.text)
+    if found.source == "small":
+        raise InputError(
+            f"model {found.target!r} has no weights before it is trained; expected run:RUN after "
+            f"lpa train-sweep --model {found.target}, or a pretrained model such as resnet50"
+        )
     module, _, function = SOURCES[found.source].partition(":")
     overrides = overrides or PreprocessingOverrides()
     request = Request(spec, found.target, overrides, classes_file, found.notes)

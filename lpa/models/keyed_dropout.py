@@ -80,7 +80,8 @@ class KeyedDropout(nn.Module):
 
     def extra_repr(self) -> str:
         """Return ``p`` for the module's representation."""
-        return f"p={float(self.p):g}{', rows' if self.rows else ''}" if self.p.dim() == 0 else ""
+        shown = "" if self.p.dim() or self.p.is_meta else f"p={float(self.p):g}"
+        return ", ".join(part for part in (shown, "rows" if self.rows else "") if part)
 
 
 def _mixed(number: Tensor) -> Tensor:

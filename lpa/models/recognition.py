@@ -8,10 +8,13 @@ from dataclasses import dataclass, replace
 from lpa.errors import InputError, unknown
 from lpa.models.aliases import ALIASES, fold
 
-__all__ = ["PACKAGED", "Recognised", "recognise"]
+__all__ = ["PACKAGED", "SMALL", "Recognised", "recognise"]
 
 PACKAGED = ("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2")
 """Models whose weights the package index carries (the extra ``sample``)."""
+
+SMALL = ("small_cnn", "small_resnet", "small_vit")
+"""Networks for small images (:mod:`lpa.models.small`): to be trained, without weights to load."""
 
 _FACTORY = re.compile(r"[^\W\d][\w.]*:[^\W\d]\w*")
 _FORCED = {"tv:": "torchvision", "torchvision:": "torchvision", "timm:": "timm"}
@@ -32,8 +35,9 @@ def recognise(text: str) -> Recognised:
 
     In this order: a prefix (``tv:``, ``timm:``, ``hf-hub:``, ``local-dir:``),
     ``ARCHITECTURE@FILE``, ``package.module:function``, torchvision's full weight names, a packaged
-    model, an alias, torchvision's names, timm's names, and then the same with case, hyphens and
-    underscores folded. The libraries are imported only where the earlier steps do not decide.
+    model, a small network, an alias, torchvision's names, timm's names, and then the same with
+    case, hyphens and underscores folded. The libraries are imported only where the earlier steps
+    do not decide.
 
     Raises
     ------
@@ -53,6 +57,8 @@ def recognise(text: str) -> Recognised:
         return Recognised("torchvision", text)
     if text in PACKAGED:
         return Recognised("package", text)
+    if text in SMALL:
+        return Recognised("small", text)
     return _library_name(text)
 
 
@@ -80,7 +86,13 @@ def _architecture(text: str) -> Recognised:
         if not library.knows(target):
             raise unknown(f"{source} architecture", target, known)
         return Recognised(source, target)
-    return _library_name(text, kind="architecture")
+    found = _library_name(text, kind="architecture") if text not in SMALL else None
+    if found is None or found.source == "small":
+        raise InputError(
+            f"model {text!r} has no checkpoints of its own; expected run:RUN for the kept models "
+            "of a training sweep, e.g. run:runs/digits"
+        )
+    return found
 
 
 def _library_name(text: str, kind: str = "model") -> Recognised:
@@ -97,13 +109,14 @@ def _library_name(text: str, kind: str = "model") -> Recognised:
         if fold(alias) == folded:
             return _from_alias(alias, text)
     for source, names in (
+        ("small", SMALL),
         ("torchvision", from_torchvision.architectures()),
         ("timm", sorted(from_timm.names())),
     ):
         for name in names:
             if fold(name) == folded:
                 return Recognised(source, name, (f"{text!r} read as {source}'s {name}",))
-    known = {*ALIASES, *PACKAGED, *from_torchvision.architectures(), *from_timm.names()}
+    known = {*ALIASES, *PACKAGED, *SMALL, *from_torchvision.architectures(), *from_timm.names()}
     raise unknown(kind, text, known, hint="lpa models '*part*' lists them")
 
 
