@@ -76,11 +76,12 @@ def policy(
 
     How far the promise holds at 95 %: simulated with 20 or 50 images, and with 8 draws a value also
     with 23 and 100, wrong ranges are 5 % at most within simulation error
-    (``reports/statistics/policy.csv``). The limit is an approximation, though. With one draw a value (or draws that agree) a class that truly loses
-    just ``drop`` and gains nothing has a wrong range with a probability, which depends on n, of up
-    to 10 % (:func:`~lpa.statistics.policy_error.range_error`; 9 % with just 23 images, where "no
-    loss seen" is called safe and happens in .9^23); at ``confidence`` .98 it is at most 5.6 %, at
-    .99 at most 3.8 %. ``attrs["notes"]`` states the worst of the run's own sizes.
+    (``reports/statistics/policy.csv``). The limit is an approximation, though. With one draw a
+    value (or draws that agree) a class that truly loses just ``drop`` and gains nothing has a wrong
+    range with a probability, which depends on n, of up to 10 %
+    (:func:`~lpa.statistics.policy_error.range_error`; 9 % with just 23 images, where "no loss seen"
+    is called safe and happens in .9^23); at ``confidence`` .98 it is at most 5.6 %, at .99 at most
+    3.8 %. ``attrs["notes"]`` states the worst of the run's own sizes.
 
     Edge cases: however good the model, ``safe`` takes :func:`images_needed` images (23 for .10, 46
     for .05); no safe value gives a range of the reference alone; one run at level ``both`` leaves

@@ -60,8 +60,8 @@ def run_test(
     (:func:`~lpa.statistics.moderated.moderated_difference`), which needs 100 classes; with fewer
     classes there is no decision. A class whose runs are all equal within both groups is ``not
     testable``. Where one group has more than twice the other's runs, Welch's t errs in up to 7 % at
-    5 % (5 runs against 20), which a note says. Runs that share training seeds between values: ``paired``, which decides from 5
-    pairs on.
+    5 % (5 runs against 20), which a note says. Runs that share training seeds between values:
+    ``paired``, which decides from 5 pairs on.
 
     Source: Table 1 of arXiv 2204.03632, which names no test; one-sided Welch tests are our reading
     (Welch 1947 is in its references). The paper corrects for no number of tests.
