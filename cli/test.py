@@ -162,6 +162,12 @@ def _shown(table: pd.DataFrame) -> pd.DataFrame:
 def _shown_policies(table: pd.DataFrame) -> pd.DataFrame:
     table = in_its_direction(table, "difference", "lower", "higher")
     table = with_intervals(table, {"difference": ("low", "high")})
+    # Beside its plain model a policy needs no second time the model's name.
+    models = [name.rpartition(": ")[2] for name in table["baseline"]]
+    table["policy"] = [
+        name.replace(f"{model}+", "", 1)
+        for name, model in zip(table["policy"], models, strict=True)
+    ]
     place = ["baseline", "policy", "axis", "value", "split"]
     if "end_point" in table.columns:
         scores = ["end_point", "score_baseline", "score"]

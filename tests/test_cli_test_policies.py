@@ -42,7 +42,7 @@ def test_the_table_shows_each_end_point_in_the_direction_in_which_it_went(folder
     done = run(folder, "--policies", "--value", ".08", "--classes", "c006,c007")
     assert done.exit_code == 0, done.output
     lines = done.stdout.splitlines()
-    assert lines[0].startswith("baseline net, policy net+adaptive_strength, axis random_crop")
+    assert lines[0].startswith("baseline net, policy adaptive_strength, axis random_crop")
     assert "direction higher" in lines[0]
     assert [line.split("  ")[0] for line in lines[2:]] == [
         "mean of classes", "mean of classes", "mean of targeted classes",

@@ -39,6 +39,14 @@ def test_a_part_may_hold_some_images_of_some_classes(whole: Outcomes) -> None:
     )
 
 
+def test_a_part_may_hold_some_cells_of_a_model(whole: Outcomes) -> None:
+    first_draws = (whole.cells["replicate"] == 0).to_numpy()
+    part = Part(whole, models=["first"], cells=first_draws)
+    rows = first_draws & (whole.cells["model"] == "first").to_numpy()
+    np.testing.assert_array_equal(part.column("prediction"), whole.column("prediction")[rows])
+    assert set(part.cells["replicate"]) == {0} and first_draws.sum() == 2 * rows.sum()
+
+
 def test_a_statistic_of_a_part_is_the_part_of_the_statistic(whole: Outcomes) -> None:
     everything = class_accuracy(whole)
     wanted = everything[everything["label"].isin([0, 2]) & (everything["model"] == "first")]

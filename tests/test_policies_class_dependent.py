@@ -100,6 +100,7 @@ def test_a_sweep_gives_the_value_to_the_classes_it_helps_on_one_half_of_the_imag
     assert strengths(policy, 1.0) == [1.0] * 4
     record = policy.record()
     assert policy.selected_on == (outcomes.samples.fingerprint,)
+    assert record["cells"] == sorted(entry.cell.id for entry in outcomes.coverage)
     scoring = scoring_keys(record, outcomes.samples.key)
     np.testing.assert_array_equal(scoring, ~choosing_half(outcomes.samples.key))
     pairs = zip(CLASSES.names, strengths(policy, 0.08), strict=True)

@@ -126,6 +126,59 @@ def test_a_policy_chosen_on_all_of_the_images_is_marked_and_has_no_p_value(tmp_p
         assert table["p"].isna().all() and table["difference"].notna().all()
 
 
+def chosen_by(folder: Path, replicates: int) -> Path:
+    """A policy that was chosen by the first plain trainings at .08, on other images."""
+    draft = Outcomes(write_policies(folder / "draft", {"net": VALUES}))
+    cells = [
+        entry.cell.id for entry in draft.coverage
+        if entry.cell.value == 0.08 and entry.cell.replicate < replicates
+    ]  # fmt: skip
+    return write_policies(
+        folder / f"run{replicates}", {"net": VALUES, "net+class_dependent": BETTER},
+        {"net+class_dependent": facts("class_dependent", cells=cells)},
+    )  # fmt: skip
+
+
+def test_plain_trainings_that_chose_a_policy_are_left_out_while_two_others_are_left(
+    tmp_path: Path,
+) -> None:
+    outcomes = Outcomes(chosen_by(tmp_path, 3))
+    points = policies_compared({"run": outcomes}, halvings=5).end_points
+    assert set(points.loc[points["value"] == 0.5, "runs_baseline"]) == {6}
+    at = points[points["value"] == 0.08]
+    assert set(at["runs_baseline"]) == {3} and set(at["runs"]) == {6} and set(at["mark"]) == {""}
+    rows = (outcomes.cells["model"] == "net") & (outcomes.cells["value"] == 0.08)
+    rows &= outcomes.cells["replicate"] >= 3
+    mean = outcomes.correct()[rows.to_numpy()].mean()
+    assert at[at["end_point"] == MEAN]["score_baseline"].iloc[0] == pytest.approx(mean)
+    assert points.attrs["notes"][0] == (
+        "random_crop=0.08: 3 of 6 trainings of net chose net+class_dependent and are left out"
+    )
+
+
+def test_a_policy_beside_the_very_trainings_that_chose_it_is_marked(tmp_path: Path) -> None:
+    found = policies_compared({"run": Outcomes(chosen_by(tmp_path, 5))}, halvings=5)
+    for table in found:
+        at = table[table["value"] == 0.08]
+        assert set(at["mark"]) == {"selected on these runs"} and at["p"].isna().all()
+        assert set(at["runs_baseline"]) == {6}
+        assert set(table.loc[table["value"] == 0.5, "mark"]) == {""}
+    assert found.classes.attrs["notes"][0] == (
+        "random_crop=0.08: 5 of 6 trainings of net chose net+class_dependent, which has no "
+        "p-value; train others with --policy plain and another --seed"
+    )
+
+
+def test_images_are_named_where_images_and_trainings_both_chose(tmp_path: Path) -> None:
+    draft = Outcomes(write_policies(tmp_path / "draft", {"net": VALUES}))
+    record = {"images": images_record(draft.samples), "cells": [e.cell.id for e in draft.coverage]}
+    run = write_policies(
+        tmp_path / "run", {"net": VALUES, "net+x": BETTER}, {"net+x": facts("x", **record)}
+    )
+    found = policies_compared({"run": Outcomes(run)}, halvings=5)
+    assert set(found.end_points["mark"]) == {"selected on these images"}
+
+
 def test_fingerprints_alone_mark_where_no_keys_are_recorded(tmp_path: Path) -> None:
     draft = write_policies(tmp_path / "draft", {"net": VALUES})
     print_of = Outcomes(draft).record.fingerprint

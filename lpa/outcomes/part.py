@@ -31,6 +31,8 @@ class Part(Outcomes):
         Only cells of these.
     images : array of bool, shape [samples], optional
         Only these samples of ``whole``; imported counts have none.
+    cells : array of bool, shape [cells], optional
+        Only these cells of ``whole``.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class Part(Outcomes):
         models: Collection[str] | None = None,
         axes: Collection[str] | None = None,
         images: npt.NDArray[np.bool_] | None = None,
+        cells: npt.NDArray[np.bool_] | None = None,
     ) -> None:
         self.__dict__.update(whole.__dict__)
         self.__dict__.pop("counts", None)
@@ -56,13 +59,13 @@ class Part(Outcomes):
         self._images = None if kept.all() else np.flatnonzero(kept)
         if self._images is not None:
             self.samples = whole.samples.take(self._images)
-        cells = whole.cells
-        wanted = np.ones(len(cells), dtype=bool)
+        table = whole.cells
+        wanted = np.ones(len(table), dtype=bool) if cells is None else cells.copy()
         for column, names in (("model", models), ("axis", axes)):
             if names is not None:
-                wanted &= cells[column].isin(list(names)).to_numpy()
+                wanted &= table[column].isin(list(names)).to_numpy()
         self._cell_rows = None if wanted.all() else np.flatnonzero(wanted)
-        self._cells = cells[wanted].reset_index(drop=True)
+        self._cells = table[wanted].reset_index(drop=True)
 
     def column(self, name: str) -> npt.NDArray[Any]:
         """Return one column; see :meth:`Outcomes.column`."""

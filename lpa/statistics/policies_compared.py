@@ -27,6 +27,8 @@ __all__ = ["PoliciesCompared", "has_policies", "policies_compared"]
 PLACE = ("axis", "value")
 _TOGETHER = ("level", "direction")
 END_FAMILY = ("baseline", "axis", "value", "split", *_TOGETHER)
+SELECTED_RUNS = "selected on these runs"
+"""Mark of a policy that is compared with the very trainings that chose it."""
 CLASS_FAMILY = ("baseline", "policy", "axis", "value", "split", *_TOGETHER)
 
 
@@ -39,12 +41,16 @@ class PoliciesCompared(NamedTuple):
 
 @dataclass(frozen=True)
 class _Pair:
-    """A policy's model beside the plain one, on one axis; both limited to that curve."""
+    """A policy's model beside the plain one, on one axis; both limited to that curve.
+
+    ``fresh`` has the plain trainings that did not choose the policy.
+    """
 
     baseline: str
     policy: str
     axis: str
     plain: Part
+    fresh: Part
     chosen: Part
     plain_model: str
     model: str
@@ -81,6 +87,8 @@ def policies_compared(
 
     Edge cases: a policy that was chosen on some of the images is scored on the others, which is
     noted; one that was chosen on all of them is marked "selected on these images" and has no
+    p-value. Plain trainings that chose it are left out, whatever run they stand in; where fewer
+    than two others are left, all are kept, and it is marked "selected on these runs" without a
     p-value. A value with fewer than two trainings of either is left out and noted.
 
     Parameters
@@ -113,14 +121,19 @@ def policies_compared(
     points, classes = [], []
     for pair in _pairs(runs, models, notes):
         for value in _values(pair, values, notes):
-            arms = _arms(pair, value)
+            plain, chosen, mark = _arms(pair, value, notes)
             own = _targeted(pair, value) if not targeted else list(targeted)
-            found = end_points(arms[0], [arms[1]], own, confidence, split, halvings)
-            points.append(found.assign(axis=pair.axis, value=value))
+            place: dict[str, Any] = {
+                "axis": pair.axis,
+                "value": value,
+                **({"mark": mark} if mark else {}),
+            }
+            found = end_points(plain, [chosen], own, confidence, split, halvings)
+            points.append(found.assign(**place))
             notes += found.attrs["notes"]
             if by_class:
-                table = sweeps_compared(arms[0], [arms[1]], confidence, split)
-                classes.append(table.assign(axis=pair.axis, value=value))
+                table = sweeps_compared(plain, [chosen], confidence, split)
+                classes.append(table.assign(**place))
     if not points:
         raise InputError("; ".join(notes) or "no policy can be compared")
     alone = family == "one"
@@ -177,6 +190,7 @@ def _pairs(
             yield _Pair(
                 shown[0], shown[1], axis,
                 Part(runs[plain[0]], models=[plain[1]], axes=[axis]),
+                _fresh(runs[plain[0]], plain[1], axis, policy.get("record", {})),
                 _scoring(runs[run], model, axis, policy.get("record", {}), shown[1], notes),
                 plain[1], model, policy.get("record", {}), tuple(policy.get("selected_on", ())),
             )  # fmt: skip
@@ -204,6 +218,19 @@ def _axes(first: Outcomes, plain: str, second: Outcomes, model: str) -> list[str
     return [str(axis) for axis in dict.fromkeys(mine) if (theirs == axis).any()]
 
 
+def _fresh(outcomes: Outcomes, model: str, axis: str, record: Mapping[str, Any]) -> Part:
+    """Return the plain model's curve without the trainings that chose the policy."""
+    ids = set(record.get("cells", ()))
+    chose = {
+        (entry.cell.value, entry.cell.replicate)
+        for entry in outcomes.coverage
+        if entry.cell.id in ids
+    }
+    cells = outcomes.cells
+    others = [pair not in chose for pair in zip(cells["value"], cells["replicate"], strict=True)]
+    return Part(outcomes, models=[model], axes=[axis], cells=np.array(others, dtype=bool))
+
+
 def _scoring(
     outcomes: Outcomes,
     model: str,
@@ -225,15 +252,13 @@ def _scoring(
 
 def _values(pair: _Pair, wanted: Sequence[float] | None, notes: list[str]) -> list[float]:
     """Return the values that both were trained at, at least twice each."""
-    counts = [part.cells.groupby("value", sort=False).size() for part in (pair.plain, pair.chosen)]
     reference = pair.plain.axes[pair.axis].reference
-    asked = counts[0].index if wanted is None else wanted
+    asked = list(dict.fromkeys(pair.plain.cells["value"])) if wanted is None else wanted
     kept = []
     for value in map(float, asked):
         if wanted is None and value == reference:
             continue
-        runs = [int(count[np.isclose(count.index, value, rtol=1e-9, atol=0)].sum())
-                for count in counts]  # fmt: skip
+        runs = [_trainings(part, value) for part in (pair.plain, pair.chosen)]
         if min(runs) >= 2:
             kept.append(value)
         else:
@@ -244,16 +269,36 @@ def _values(pair: _Pair, wanted: Sequence[float] | None, notes: list[str]) -> li
     return kept
 
 
-def _arms(pair: _Pair, value: float) -> tuple[Arm, Arm]:
-    selected = pair.selected_on
+def _arms(pair: _Pair, value: float, notes: list[str]) -> tuple[Arm, Arm, str]:
+    """Return plain training and policy, and the policy's mark where runs chose it."""
+    selected, mark = pair.selected_on, ""
     if pair.record.get("images"):
         # The keys decide, where they are recorded: the part holds what did not choose, or all.
         chose = not scoring_keys(pair.record, pair.chosen.samples.key).any()
         selected = (pair.chosen.record.fingerprint,) if chose else ()
+    plain, left = pair.plain, _trainings(pair.fresh, value)
+    if left < (all_of := _trainings(pair.plain, value)):
+        where = f"{pair.axis}={format_value(value)}: {all_of - left} of {all_of} trainings of"
+        if left >= 2:
+            plain = pair.fresh
+            notes.append(f"{where} {pair.baseline} chose {pair.policy} and are left out")
+        else:
+            own = pair.chosen.record.fingerprint
+            mark = "" if own in selected else SELECTED_RUNS
+            selected = (own,)
+            notes.append(
+                f"{where} {pair.baseline} chose {pair.policy}, which has no p-value; train others "
+                "with --policy plain and another --seed"
+            )
     return (
-        Arm(pair.baseline, pair.plain, value, pair.plain_model, pair.axis),
+        Arm(pair.baseline, plain, value, pair.plain_model, pair.axis),
         Arm(pair.policy, pair.chosen, value, pair.model, pair.axis, selected),
+        mark,
     )
+
+
+def _trainings(part: Part, value: float) -> int:
+    return int(np.isclose(part.cells["value"], value, rtol=1e-9, atol=0).sum())
 
 
 def _targeted(pair: _Pair, value: float) -> list[str]:

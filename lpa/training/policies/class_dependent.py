@@ -82,7 +82,7 @@ class ClassDependent(Policy):
             helped = _helped(run, context, notes)
             strengths = {v: np.where(helped[v], v, axis.reference) for v in context.values}
             facts: dict[str, Any] = {
-                "run": run.fingerprint,
+                "cells": run.cells,
                 "chosen": {format_value(v): _named(names, flags) for v, flags in helped.items()},
                 "images": images_record(run.outcomes.samples, half=True),
             }

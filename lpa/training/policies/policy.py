@@ -57,7 +57,8 @@ class Policy:
     def record(self) -> dict[str, Any]:
         """Return plain JSON values: everything of the policy that outcomes depend on.
 
-        ``images`` is which images chose it (:mod:`lpa.statistics.selected_images`); ``chosen`` or
+        ``images`` is which images chose it (:mod:`lpa.statistics.selected_images`), ``cells`` the
+        ids of the trainings that did; ``chosen`` or
         ``limits`` is which classes it treats otherwise than the plain training does
         (:func:`lpa.statistics.policy_targets.targeted_classes`).
         """

@@ -12,6 +12,7 @@ import torch
 from lpa.axes import Axis, format_value
 from lpa.classes import Classes
 from lpa.errors import InputError
+from lpa.outcomes import content_hash
 from lpa.statistics.predictions import PredictedCurve, predicted_curves
 from lpa.statistics.selected_images import choosing_half, images_record
 from lpa.training.batch import Batch
@@ -97,7 +98,7 @@ class PreservationTargets(Policy):
             )
         made = cls(run.axis, curve.values.tolist(), measured.targets, context.device)
         made._facts |= {
-            "run": run.fingerprint,
+            "run": content_hash(run.cells),
             "axis": run.axis.name,
             "values": curve.values.tolist(),
             "images": images_record(run.outcomes.samples, half=half),

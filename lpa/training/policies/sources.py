@@ -9,7 +9,7 @@ import numpy as np
 
 from lpa.axes import Axis
 from lpa.errors import InputError, unknown
-from lpa.outcomes import Outcomes, content_hash
+from lpa.outcomes import Outcomes
 from lpa.statistics.policy_targets import policy_of
 
 __all__ = ["SourceRun", "family", "is_run", "source_run"]
@@ -35,16 +35,15 @@ class SourceRun:
     split: str
 
     @property
-    def fingerprint(self) -> str:
-        """Hash of the cells that the policy rests on."""
-        cells = [
+    def cells(self) -> list[str]:
+        """Ids of the cells that the policy rests on, sorted."""
+        return sorted(
             entry.cell.id
             for entry in self.outcomes.coverage
             if entry.complete
             and entry.cell.model == self.model
             and entry.cell.axis in (None, self.axis.name)
-        ]
-        return content_hash(sorted(cells))
+        )
 
 
 def family(axis: str) -> str:
