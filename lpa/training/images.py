@@ -166,7 +166,9 @@ class TrainingImages:
         assert originals is not None
 
         def picture(place: np.int64) -> Image.Image:
-            return Image.fromarray(np.ascontiguousarray(originals.image(int(place))))
+            image = originals.image(int(place))
+            levels = image.numpy() if isinstance(image, Tensor) else image
+            return Image.fromarray(np.ascontiguousarray(levels))
 
         return list((map if self._pool is None else self._pool.map)(picture, places))
 
