@@ -86,8 +86,6 @@ def summary(tests: pd.DataFrame, significance: Sequence[float], looks: int) -> p
     if "p_welch" in tests.columns:
         frame = run_test_summary(tests, significance, looks)
     else:
-        if looks != 1:
-            raise InputError("looks belong to training runs; leave them out")
         frame = pd.concat([hurt_and_helped(tests, each) for each in significance],
                           ignore_index=True)  # fmt: skip
     frame.attrs["notes"] = notes

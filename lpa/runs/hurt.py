@@ -194,7 +194,8 @@ class HurtClasses(OpenedRun):
         paired : bool
             Training runs of the same number share their seed.
         looks : int
-            How often these runs were tested while seeds were added because of the results.
+            How often these runs were tested while seeds were added because of the results. A note
+            says where the run's record has more invocations that added some.
         confidence : float
             Of the intervals, in (0, 1).
 
@@ -212,6 +213,7 @@ class HurtClasses(OpenedRun):
             For unknown names, for runs of both kinds, and when nothing can be tested.
         """
         from lpa.runs import class_tests as tests
+        from lpa.statistics.looks import looks_note
 
         pair = numbers(values) if isinstance(values, str) else values
         runs, notes = self._beside(beside, models, axes, confidence)
@@ -219,6 +221,10 @@ class HurtClasses(OpenedRun):
         method = _fdr(fdr)
         table = tests.class_tests(runs, pair, value, family, method, paired, confidence, split)
         trained = tests.is_trained(self.outcomes)
+        if looks != 1 and not trained:
+            raise InputError("looks belong to training runs; leave them out")
+        if trained:
+            notes += [note for name, run in runs.items() for note in looks_note(name, run, looks)]
         if significance is None:
             significance = (0.10, 0.05, 0.01) if trained else (0.05,)
         elif isinstance(significance, str):
@@ -234,20 +240,24 @@ class HurtClasses(OpenedRun):
         if by_class is None:
             by_class = not trained or labels is not None
         if by_class:
-            if labels is not None:
-                # Runs side by side may number their classes differently; names are theirs alike.
-                names = [self.outcomes.classes.names[label] for label in labels]
-                attrs, table = table.attrs, table[table["class"].isin(names)]
-                table = table.reset_index(drop=True)
-                table.attrs = attrs
-                if table.empty:
-                    raise InputError(
-                        "none of the chosen classes could be tested: " + "; ".join(attrs["notes"])
-                    )
-            return noted(table, notes)
+            if looks > 1:
+                notes.append(f"{looks} looks: hold p-values against a level divided by {looks}")
+            return noted(table if labels is None else self._watched(table, labels), notes)
         if labels is not None:
             raise InputError("counts are of all classes; leave --classes out, or give --by-class")
         return noted(tests.summary(table, significance, looks), notes)
+
+    def _watched(self, table: pd.DataFrame, labels: Sequence[int]) -> pd.DataFrame:
+        """Return the rows of the chosen classes, of all runs side by side."""
+        # Each run numbers its classes for itself; names are theirs alike.
+        names = [self.outcomes.classes.names[label] for label in labels]
+        rows = table[table["class"].isin(names)].reset_index(drop=True)
+        rows.attrs = table.attrs
+        if rows.empty:
+            raise InputError(
+                "none of the chosen classes could be tested: " + "; ".join(rows.attrs["notes"])
+            )
+        return rows
 
 
 def _fdr(name: str) -> Literal["fdr_bh", "fdr_by"]:
