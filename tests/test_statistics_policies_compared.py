@@ -106,7 +106,6 @@ def test_a_policy_chosen_on_half_of_the_images_is_scored_on_the_other_half(tmp_p
     assert found.end_points.attrs["notes"] == [
         f"net+class_dependent was chosen on images of {outcomes.store}: it is scored on "
         f"{scored.sum()} of 240, which did not choose it",
-        f"val: {scored.sum()} of 240 images are in all runs, and are compared",
     ]
     assert (found.end_points["mark"] == "").all() and found.end_points["p"].notna().all()
     correct, labels = outcomes.correct(), np.asarray(outcomes.samples.label)
@@ -177,6 +176,15 @@ def test_images_are_named_where_images_and_trainings_both_chose(tmp_path: Path) 
     )
     found = policies_compared({"run": Outcomes(run)}, halvings=5)
     assert set(found.end_points["mark"]) == {"selected on these images"}
+
+
+def test_where_every_class_is_targeted_their_mean_is_no_end_point_of_its_own(
+    tmp_path: Path,
+) -> None:
+    run = write_policies(tmp_path / "run", {"net": VALUES, "net+x": BETTER},
+                         {"net+x": facts("x", chosen={"0.5": []})})  # fmt: skip
+    points = policies_compared({"run": Outcomes(run)}, halvings=5).end_points
+    assert set(points["end_point"]) == {MEAN, WORST}
 
 
 def test_fingerprints_alone_mark_where_no_keys_are_recorded(tmp_path: Path) -> None:

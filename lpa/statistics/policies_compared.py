@@ -187,11 +187,15 @@ def _pairs(
             f"{where}: {who}" if len(runs) > 1 else who for where, who in (plain, (run, model))
         ]
         for axis in _axes(runs[plain[0]], plain[1], runs[run], model):
+            chosen = _scoring(runs[run], model, axis, policy.get("record", {}), shown[1], notes)
+            whole: Outcomes = runs[plain[0]]
+            if len(chosen.samples) < len(runs[run].samples):
+                whole = Part(whole, images=np.isin(whole.samples.key, chosen.samples.key))
             yield _Pair(
                 shown[0], shown[1], axis,
-                Part(runs[plain[0]], models=[plain[1]], axes=[axis]),
-                _fresh(runs[plain[0]], plain[1], axis, policy.get("record", {})),
-                _scoring(runs[run], model, axis, policy.get("record", {}), shown[1], notes),
+                Part(whole, models=[plain[1]], axes=[axis]),
+                _fresh(whole, plain[1], axis, policy.get("record", {})),
+                chosen,
                 plain[1], model, policy.get("record", {}), tuple(policy.get("selected_on", ())),
             )  # fmt: skip
 
@@ -302,9 +306,14 @@ def _trainings(part: Part, value: float) -> int:
 
 
 def _targeted(pair: _Pair, value: float) -> list[str]:
-    """Return the classes that the policy trains otherwise, as far as the plain run has them."""
+    """Return the classes that the policy trains otherwise, as far as the plain run has them.
+
+    Where these are all classes, their mean is the mean of classes, and none is returned.
+    """
     names = targeted_classes(
         pair.record, pair.chosen.classes.names, pair.chosen.axes[pair.axis], value
     )
     found = pair.plain.classes.find(names, by_index=False)
+    if not len(np.setdiff1d(pair.plain.samples.label, found)):
+        return []
     return [name for name, index in zip(names, found, strict=True) if index >= 0]
