@@ -15,12 +15,19 @@ import torch
 import torchvision
 from PIL import Image
 
+from lpa.classes import Classes
 from lpa.errors import InputError
 from lpa.models import SOURCES, ModelSpec, load
 from lpa.models.from_module import Model
+from lpa.models.kept_weights import WeightsFacts
 from lpa.models.loaded import LoadedModel
 from lpa.models.preprocessing import PreprocessingOverrides
+from lpa.models.small import SmallVit
 from lpa.models.transforms import read_preprocessing
+from lpa.outcomes.record import RunRecord
+from lpa.outcomes.store import Store
+from lpa.training.weights import put_weights
+from lpa.views import View
 
 timm_data: Any = timm.data
 
@@ -178,6 +185,21 @@ def from_package(folder: Path, patch: pytest.MonkeyPatch) -> Loaded:
     return load("efficientnet_lite0"), module, transform
 
 
+def from_run(folder: Path, patch: pytest.MonkeyPatch) -> Loaded:
+    torch.manual_seed(6)
+    module, classes = SmallVit(3, (24, 20), 0.5), Classes(("cat", "dog", "eel"))
+    view, half = View((24, 20), (24, 20), "exact", "bilinear"), (0.5, 0.5, 0.5)
+    record = RunRecord("sweep", "animals", None, None, None, "f", classes, 0, "fp32", 9, {})
+    store = Store(folder / "run")
+    store.put("run.json", record.to_bytes())
+    facts = WeightsFacts("small_vit", classes, view, half, half, 0.5, "vit", "dropout", 0.5, 1, "f")
+    put_weights(store, "0" * 32, module, facts)
+    steps = [torchvision.transforms.Resize((24, 20)), torchvision.transforms.ToTensor()]
+    steps.append(torchvision.transforms.Normalize(half, half))
+    loaded = load(f"run:{folder / 'run'}#dropout=.5#1")
+    return loaded, module, torchvision.transforms.Compose(steps)
+
+
 MAKERS = {
     "torchvision": from_torchvision,
     "timm": from_timm,
@@ -185,6 +207,7 @@ MAKERS = {
     "checkpoint": from_checkpoint,
     "factory": from_factory,
     "module": from_module,
+    "run": from_run,
 }
 
 

@@ -12,7 +12,7 @@ import torchvision
 from torch import nn
 
 from lpa.errors import InputError
-from lpa.models import load
+from lpa.models import list_models, load
 from lpa.models.head_dropout import NoDropout
 from lpa.models.keyed_dropout import KeyedDropout
 from lpa.models.untrained import build_architecture, untrained
@@ -316,3 +316,9 @@ def test_a_small_network_cannot_be_loaded_before_it_is_trained() -> None:
         "model 'small_cnn' has no checkpoints of its own; expected run:RUN for the kept models of "
         "a training sweep, e.g. run:runs/digits"
     )
+
+
+def test_the_small_networks_are_listed() -> None:
+    rows = [row for row in list_models("small_*") if row["source"] == "small"]
+    assert [row["name"] for row in rows] == ["small_cnn", "small_resnet", "small_vit"]
+    assert {row["weights"] for row in rows} == {"to be trained: lpa train-sweep"}

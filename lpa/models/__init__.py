@@ -37,6 +37,7 @@ SOURCES: dict[str, str] = {
     "checkpoint": "lpa.models.from_checkpoint:load",
     "factory": "lpa.models.from_factory:load",
     "module": "lpa.models.from_module:load",
+    "run": "lpa.models.from_run:load",
 }
 """Source -> ``"module:function"`` of its loader."""
 

@@ -66,8 +66,8 @@ class LoadedModel:
     classes : Classes
         Its outputs' names in their order; synsets for ImageNet models.
     source, spec : str
-        ``"torchvision"``, ``"timm"``, ``"package"``, ``"checkpoint"``, ``"factory"`` or
-        ``"module"``, and what was asked for.
+        ``"torchvision"``, ``"timm"``, ``"package"``, ``"checkpoint"``, ``"factory"``,
+        ``"module"`` or ``"run"``, and what was asked for.
     weights : str
         Readable: ``"ResNet50_Weights.IMAGENET1K_V1"``.
     weights_hash : str

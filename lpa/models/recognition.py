@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from lpa.errors import InputError, unknown
 from lpa.models.aliases import ALIASES, fold
+from lpa.models.kept_models import run_location
 
 __all__ = ["PACKAGED", "SMALL", "Recognised", "recognise"]
 
@@ -33,11 +34,11 @@ class Recognised:
 def recognise(text: str) -> Recognised:
     """Find the source of a model.
 
-    In this order: a prefix (``tv:``, ``timm:``, ``hf-hub:``, ``local-dir:``),
-    ``ARCHITECTURE@FILE``, ``package.module:function``, torchvision's full weight names, a packaged
-    model, a small network, an alias, torchvision's names, timm's names, and then the same with
-    case, hyphens and underscores folded. The libraries are imported only where the earlier steps
-    do not decide.
+    In this order: a prefix (``tv:``, ``timm:``, ``hf-hub:``, ``local-dir:``), ``run:`` or a run's
+    folder, ``ARCHITECTURE@FILE``, ``package.module:function``, torchvision's full weight names, a
+    packaged model, a small network, an alias, torchvision's names, timm's names, and then the same
+    with case, hyphens and underscores folded. The libraries are imported only where the earlier
+    steps do not decide.
 
     Raises
     ------
@@ -46,6 +47,9 @@ def recognise(text: str) -> Recognised:
     """
     if text.startswith(_HUB):
         return Recognised("timm", text.replace("hf_hub:", "hf-hub:", 1))
+    kept = run_location(text)
+    if kept is not None:
+        return Recognised("run", kept)
     if "@" in text:
         return _checkpoint(text)
     for prefix, source in _FORCED.items():

@@ -10,11 +10,12 @@ from typing import Any
 
 from lpa.errors import InputError
 from lpa.models.aliases import POPULAR
+from lpa.models.kept_models import find_kept, run_location
 
 __all__ = ["ModelSpec", "parse_models"]
 
 _NAMED = re.compile(r"(?P<name>[^=@:/\\,]+)=(?P<text>.+)", re.DOTALL)
-_WITH_PATH = re.compile(r"(?:[^@,]+@|local-dir:)(?P<path>.+)", re.DOTALL)
+_WITH_PATH = re.compile(r"(?:[^@,]+@|local-dir:|run:)(?P<path>.+)", re.DOTALL)
 _SUFFIXES = re.compile(r"(\.(pth|pt|tar|ckpt|bin|safetensors))+$")
 
 
@@ -46,8 +47,10 @@ def parse_models(asked: Any) -> list[ModelSpec]:
     asked : str, Model, sequence of these, or mapping
         ``"resnet50,vit_s,mine=resnet50@best.pth"``; a :class:`~lpa.models.from_module.Model` with
         a name; several of these; or a mapping from names to texts, models or modules.
-        ``popular`` stands for six models (:data:`~lpa.models.aliases.POPULAR`). A comma inside a
-        path is kept where the file exists.
+        ``popular`` stands for six models (:data:`~lpa.models.aliases.POPULAR`), ``run:PATH`` (or
+        a run's folder alone) for all models that a training sweep kept,
+        ``run:PATH#random_crop=0.3`` for those at a value, ``run:PATH#random_crop=0.3#2`` for the
+        one of seed 2. A comma inside a path is kept where the file exists.
 
     Returns
     -------
@@ -57,7 +60,8 @@ def parse_models(asked: Any) -> list[ModelSpec]:
     Raises
     ------
     InputError
-        For no model at all, an empty part, a name that stands twice, a value of a wrong type.
+        For no model at all, an empty part, a name that stands twice, a value of a wrong type, and
+        a run without kept weights of what is asked for.
     """
     if isinstance(asked, Mapping):
         specs = [_from_item(str(name), value) for name, value in asked.items()]
@@ -113,8 +117,13 @@ def _path_exists(part: str) -> bool:
     match = _WITH_PATH.fullmatch(_unnamed(part))
     if match is None:
         return False
-    path, _, key = match["path"].rpartition("#")
-    candidates = [match["path"], path] if path and "," not in key else [match["path"]]
+    # Behind a "#" stand a checkpoint's key, or parts that choose models of a run.
+    pieces = match["path"].split("#")
+    candidates = [
+        "#".join(pieces[:end])
+        for end in range(len(pieces), 0, -1)
+        if "," not in "".join(pieces[end:])
+    ]
     return any(Path(candidate).expanduser().exists() for candidate in candidates)
 
 
@@ -132,7 +141,21 @@ def _from_text(part: str) -> list[ModelSpec]:
         raise InputError(
             f"{part!r} gives one name to six models; expected popular alone, or NAME=MODEL"
         )
+    kept = run_location(text)
+    if kept is not None:
+        return _from_run(name, kept)
     return [ModelSpec(name or _default_name(text), text)]
+
+
+def _from_run(name: str, location: str) -> list[ModelSpec]:
+    """Name each kept model of a training sweep; a name of the user's goes with one of them."""
+    kept = find_kept(location)
+    if name and len(kept) > 1:
+        raise InputError(
+            f"{name}=run:{location} gives one name to {len(kept)} models; expected run:{location} "
+            f"alone, or {name}={kept[0].text}"
+        )
+    return [ModelSpec(name or model.name, model.text) for model in kept]
 
 
 def _default_name(text: str) -> str:

@@ -1,0 +1,157 @@
+"""``run:PATH#random_crop=0.3#2``: which kept models of a training sweep are meant. Torch-free."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lpa.errors import InputError
+from lpa.models.kept_weights import FOLDER, WeightsFacts, read_facts
+
+__all__ = ["PREFIX", "KeptModel", "find_kept", "run_location"]
+
+PREFIX = "run:"
+
+
+@dataclass(frozen=True)
+class KeptModel:
+    """One file of weights.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    facts : WeightsFacts
+        What it says about itself.
+    name : str
+        Readable and unique in its run: ``small_cnn random_crop=0.3 seed 2``.
+    text : str
+        What asks for it alone: ``run:runs/digits#random_crop=0.3#2``.
+    """
+
+    path: Path
+    facts: WeightsFacts
+    name: str
+    text: str
+
+
+def run_location(text: str) -> str | None:
+    """Return what a text says behind ``run:``, or of a run's folder; None for any other model."""
+    if text.startswith(PREFIX):
+        return text.removeprefix(PREFIX)
+    folder, _ = _split(text)
+    return text if (folder / "run.json").is_file() else None
+
+
+def find_kept(location: str) -> list[KeptModel]:
+    """List the kept models of a run that are asked for.
+
+    Parameters
+    ----------
+    location : str
+        ``PATH``, or ``PATH#PART...`` with parts in any order: ``AXIS=VALUE``, the number of a
+        seed, the name of a model.
+
+    Returns
+    -------
+    list of KeptModel
+        By model, axis, value and seed.
+
+    Raises
+    ------
+    InputError
+        For a folder that is no run or holds no weights, for a damaged file, and for a part that
+        fits none of the models (listing what would).
+    """
+    folder, parts = _split(location)
+    kept = _all(folder)
+    for part in parts:
+        fitting = [model for model in kept if _fits(model.facts, part)]
+        if not fitting:
+            raise _nothing(folder, part, [model.facts for model in kept])
+        kept = fitting
+    return kept
+
+
+def _split(location: str) -> tuple[Path, list[str]]:
+    """Split a path from its parts; a ``#`` that belongs to an existing folder stays."""
+    pieces = location.split("#")
+    for end in range(len(pieces), 0, -1):
+        folder = Path("#".join(pieces[:end])).expanduser()
+        if folder.is_dir() or end == 1:
+            break
+    return folder, [piece.strip() for piece in pieces[end:]]
+
+
+def _all(folder: Path) -> list[KeptModel]:
+    """Read the headers again only after a file was added: each model of a run asks for the list."""
+    weights = folder / FOLDER
+    return _listed(folder, weights.stat().st_mtime_ns if weights.is_dir() else 0)
+
+
+@functools.lru_cache(maxsize=8)
+def _listed(folder: Path, changed: int) -> list[KeptModel]:
+    from lpa.outcomes.record import read_record
+    from lpa.outcomes.store import Store
+
+    store = Store(folder)
+    kind = read_record(store).kind
+    files = [store.path(name) for name in store.list(FOLDER) if name.endswith(".safetensors")]
+    if not files:
+        what = "is no training sweep" if kind != "sweep" else "keeps no weights (--keep none?)"
+        raise InputError(
+            f"run {str(folder)!r} {what}; expected a run of lpa train-sweep with --keep last or "
+            "--keep best"
+        )
+    facts = sorted(((read_facts(path), path) for path in files), key=lambda pair: _order(*pair))
+    several = len({one.model for one, _ in facts}) > 1
+    return [
+        KeptModel(path, one, one.name, _text(folder, one, with_model=several))
+        for one, path in facts
+    ]
+
+
+def _order(facts: WeightsFacts, path: Path) -> tuple[str, str, float, int, str]:
+    value = -math.inf if facts.value is None else facts.value
+    return facts.model, facts.axis or "", value, facts.replicate, path.name
+
+
+def _text(folder: Path, facts: WeightsFacts, *, with_model: bool) -> str:
+    parts = [facts.model if with_model else "", facts.place, str(facts.replicate)]
+    return "#".join([f"{PREFIX}{folder}", *(part for part in parts if part)])
+
+
+def _fits(facts: WeightsFacts, part: str) -> bool:
+    if part == facts.model:
+        return True
+    if part.isdecimal():
+        return int(part) == facts.replicate
+    axis, _, value = part.rpartition("=")
+    try:
+        return axis == facts.axis and math.isclose(
+            float(value), math.nan if facts.value is None else facts.value, rel_tol=1e-9
+        )
+    except ValueError:
+        return False
+
+
+def _nothing(folder: Path, part: str, kept: Sequence[WeightsFacts]) -> InputError:
+    """Say which values, seeds or models there are in place of the one that was asked for."""
+    if part.isdecimal():
+        known = _unique(str(number) for number in sorted({one.replicate for one in kept}))
+        return InputError(f"run {str(folder)!r} has no seed {part}; kept are the seeds {known}")
+    if "=" in part:
+        known = _unique(one.place for one in kept if one.place)
+        return InputError(f"run {str(folder)!r} has no models at {part}; kept are {known}")
+    known = _unique(one.model for one in kept)
+    return InputError(
+        f"run {str(folder)!r} has no model {part!r}; kept are {known}; expected AXIS=VALUE, the "
+        "number of a seed or a model's name after each #"
+    )
+
+
+def _unique(texts: Iterable[str]) -> str:
+    return ", ".join(dict.fromkeys(texts))
