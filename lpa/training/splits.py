@@ -9,9 +9,8 @@ training.
 from __future__ import annotations
 
 import hashlib
-import itertools
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,10 +19,11 @@ import numpy.typing as npt
 
 from lpa.classes import Classes
 from lpa.datasets import open_data
-from lpa.datasets.selection import index_samples, select
+from lpa.datasets.selection import select
 from lpa.datasets.source import MissingSplit, Source, choose_splits
 from lpa.errors import InputError
 from lpa.outcomes import Samples
+from lpa.training.sample_tables import sample_table
 
 __all__ = ["TEST_SHARE", "ChosenParts", "Part", "Parts", "choose_parts", "held_out"]
 
@@ -134,8 +134,10 @@ class ChosenParts:
         InputError
             Where a file cannot be read, or a class has nothing left to train on.
         """
-        test = _indexed(self.test, self.test_indices, self.classes, known_test, workers, progress)
-        train = _indexed(
+        test = sample_table(
+            self.test, self.test_indices, self.classes, known_test, workers, progress
+        )
+        train = sample_table(
             self.train, self.train_indices, self.classes, known_train, workers, progress
         )
         twice = np.isin(train.key, test.key)
@@ -332,63 +334,6 @@ def _check_classes(test: _Chosen, train: _Chosen) -> None:
         raise InputError(
             f"{name} has one class, {evaluated.pop()!r}; expected at least two to tell apart"
         )
-
-
-def _indexed(
-    source: Source,
-    indices: Integers,
-    classes: Classes,
-    known: Samples | None,
-    workers: int,
-    progress: Callable[[int], object] | None,
-) -> Samples:
-    """Make the table of samples; read what is not known."""
-    where = {name: index for index, name in enumerate(classes.names)}
-    run_label = np.array([where.get(name, -1) for name in source.classes.names], dtype=np.int64)
-    found, rows = _found(source, indices, known)
-    try:
-        read = index_samples(source, indices[~found], run_label, workers, progress)
-    except OSError as error:
-        raise InputError(
-            f"{source.root} cannot be read ({error}); expected readable files: check the path "
-            "and its permissions, then run the same command again"
-        ) from error
-    if known is None or not len(rows):
-        return read
-    if progress is not None:
-        progress(len(rows))
-    labels = run_label[source.labels[indices[found]]]
-    return _merged([replace(known.take(rows), label=labels), read])
-
-
-def _found(source: Source, indices: Integers, known: Samples | None) -> tuple[Mask, Integers]:
-    """Find images in an earlier table: which of them stand there, and in which row."""
-    if known is None:
-        return np.zeros(len(indices), dtype=bool), np.empty(0, dtype=np.int64)
-    row_of = {
-        (int(number), name, split): row
-        for row, (number, name, split) in enumerate(
-            zip(known.sample, known.name, known.split.tolist(), strict=True)
-        )
-    }
-    rows = np.array(
-        [row_of.get((int(i), source.names[i], source.splits[i]), -1) for i in indices],
-        dtype=np.int64,
-    )
-    return rows >= 0, rows[rows >= 0]
-
-
-def _merged(tables: Sequence[Samples]) -> Samples:
-    """Put tables together, ascending by sample."""
-    joined = Samples(
-        sample=np.concatenate([table.sample for table in tables]),
-        key=np.concatenate([table.key for table in tables]),
-        name=tuple(itertools.chain.from_iterable(table.name for table in tables)),
-        label=np.concatenate([table.label for table in tables]),
-        split=np.concatenate([table.split for table in tables]),
-        size=np.concatenate([table.size for table in tables]),
-    )
-    return joined.take(np.argsort(joined.sample))
 
 
 def held_out(samples: Samples, share: float) -> Mask:
