@@ -24,7 +24,7 @@ from lpa.training.learner import Learner, SingleLearner
 from lpa.training.loop import GroupTraining
 from lpa.training.policies.policy import Policy
 from lpa.training.stacked import StackedLearner
-from lpa.training.weights import put_weights
+from lpa.training.weights import WeightsFacts, put_weights
 
 __all__ = ["DeviceData", "Training", "TrainingWorker"]
 
@@ -44,7 +44,7 @@ class Training:
         Regularizers that are not at their reference.
     policy : callable
         Device -> a new policy, whose state is this training's alone.
-    facts : dict
+    facts : WeightsFacts
         What is kept beside the weights.
     """
 
@@ -53,7 +53,7 @@ class Training:
     recipe: Recipe
     active: tuple[Active, ...]
     policy: Callable[[torch.device], Policy]
-    facts: dict[str, Any]
+    facts: WeightsFacts
 
 
 @dataclass(frozen=True)

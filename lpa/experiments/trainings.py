@@ -23,6 +23,7 @@ from lpa.training.policies import PolicySpec, build_policy
 from lpa.training.policies.context import PolicyContext
 from lpa.training.policies.policy import Policy
 from lpa.training.regularizers.regularizer import Regularizer
+from lpa.training.weights import WeightsFacts
 
 __all__ = ["PlannedTrainings", "policy_models", "training_seed"]
 
@@ -95,7 +96,7 @@ class PlannedTrainings:
                     data=self.record.fingerprint,
                 )  # fmt: skip
                 cell = Cell(name, planned.axis.name, value, replicate, key)
-                trainings.append(self._training(cell, fresh, facts))
+                trainings.append(self._training(cell, fresh))
         return name, facts, trainings
 
     def _context(self, device: torch.device) -> PolicyContext:
@@ -111,22 +112,23 @@ class PlannedTrainings:
             held_out=None if self.held_out is None else self.held_out.label,
         )
 
-    def _training(
-        self, cell: Cell, policy: Callable[[torch.device], Policy], facts: dict[str, Any]
-    ) -> Training:
+    def _training(self, cell: Cell, policy: Callable[[torch.device], Policy]) -> Training:
         assert cell.value is not None and cell.axis is not None
         recipe, active = self._at(cell.value)
         seed = training_seed(self.plan.seed, cell.model, cell.axis, cell.value, cell.replicate)
-        kept = {
-            "model": cell.model,
-            "architecture": self.model.architecture,
-            "axis": cell.axis,
-            "value": cell.value,
-            "replicate": cell.replicate,
-            "dropout": recipe.dropout,
-            "data": self.record.data,
-            "training": facts["training"],
-        }
+        kept = WeightsFacts(
+            architecture=self.model.architecture,
+            classes=self.record.classes,
+            view=self.model.view,
+            mean=self.model.mean,
+            std=self.model.std,
+            dropout=recipe.dropout,
+            model=cell.model,
+            axis=cell.axis,
+            value=cell.value,
+            replicate=cell.replicate,
+            fingerprint=self.record.fingerprint,
+        )
         return Training(cell, seed, recipe, active, policy, kept)
 
     def _at(self, value: float) -> tuple[Recipe, tuple[Active, ...]]:
@@ -134,8 +136,7 @@ class PlannedTrainings:
         recipe = self.plan.recipe
         active = []
         for regularizer, strength in (*self.held, (self.swept, value)):
-            if strength == regularizer.axis.reference and regularizer is not self.swept:
-                continue
+            # Also at the reference: the recipe's own weight decay is not none.
             recipe = regularizer.configure(recipe, strength)
             if strength != regularizer.axis.reference:
                 active.append(Active(regularizer, strength, regularizer is self.swept))
