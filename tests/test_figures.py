@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 import pytest
 from synthetic import CROP, CUTOUT, made_up_samples, write_run
@@ -14,11 +15,13 @@ from lpa.errors import InputError
 from lpa.figures import FIGURES
 from lpa.figures.class_curves import class_curves
 from lpa.figures.mean_curve import mean_curve
-from lpa.figures.theme import theme, value_axis
+from lpa.figures.small_multiples import small_multiples
+from lpa.figures.theme import drawn_at, theme, value_axis
 from lpa.outcomes import Outcomes, Samples
 from lpa.runs import open_run
 from lpa.statistics.accuracy import class_accuracy
 from lpa.statistics.aggregates import mean_accuracy
+from lpa.statistics.positions import axis_positions, values_at
 
 
 @pytest.fixture(scope="module")
@@ -88,8 +91,38 @@ def test_a_logarithmic_axis_is_logarithmic_unless_it_holds_zero() -> None:
     assert layout["type"] == "log"
     assert layout["range"] == pytest.approx([-4.06, -1.94])
     assert value_axis(axis, [0.0, 1e-3])["type"] == "linear"
+    assert drawn_at(axis, [0.0, 1e-3]) == [0.0, 1e-3]
     one = value_axis(Axis("crop", "kept", 1.0, "down"), [0.5])
     assert one["autorange"] == "reversed" and "range" not in one
+
+
+@pytest.mark.parametrize("values", [(0.0, 1e-5, 1e-3, 1e-2), (0.0, 0.02)])
+def test_a_reference_of_zero_has_a_place_on_a_logarithmic_axis(values: tuple[float, ...]) -> None:
+    axis = Axis("weight_decay", "L2 coefficient", 0.0, scale="log", monotone=False)
+    # Where statistics interpolate and weigh it.
+    places = values_at(axis, axis_positions(axis, values))
+    np.testing.assert_allclose(drawn_at(axis, values), places, rtol=1e-12)
+    layout = value_axis(axis, values)
+    assert layout["type"] == "log" and layout["ticktext"][0] == "0"
+    assert layout["range"][0] < np.log10(places[0]) < np.log10(places[-1]) < layout["range"][1]
+    many = value_axis(axis, [0.0, *np.geomspace(1e-5, 1e-2, 16)])
+    assert many["ticktext"] == ["0", "1e-05", "0.0001", "0.001", "0.01"]
+
+
+def test_curves_and_panels_draw_a_reference_of_zero_on_a_logarithmic_axis() -> None:
+    axis = Axis("weight_decay", "L2 coefficient", 0.0, scale="log", monotone=False)
+    rows = pd.DataFrame({
+        "model": "m", "axis": axis.name, "value": [0.0, 1e-3, 1e-2], "split": "val",
+        "aggregate": "overall", "accuracy": [0.9, 0.8, 0.7], "low": 0.6, "high": 1.0, "n": 9,
+        "draws": 3, "class": "a", "title": "a",
+    })  # fmt: skip
+    for figure in (
+        mean_curve(rows, axis, "overall"), class_curves(rows, axis),
+        small_multiples(rows, {axis.name: axis}),
+    ):  # fmt: skip
+        band, line = figure.data
+        assert list(line.x) == pytest.approx([1e-4, 1e-3, 1e-2])
+        assert list(band.x) == [*line.x, *line.x[::-1]]
 
 
 def test_training_images_are_dashed_and_models_differ_in_colour_and_marker(tmp_path: Path) -> None:

@@ -12,7 +12,15 @@ from plotly.subplots import make_subplots
 
 from lpa.axes import Axis
 from lpa.errors import InputError
-from lpa.figures.theme import accuracy_axis, add_curve, as_text, dress, line_look, value_axis
+from lpa.figures.theme import (
+    accuracy_axis,
+    add_curve,
+    as_text,
+    drawn_at,
+    dress,
+    line_look,
+    value_axis,
+)
 
 __all__ = ["small_multiples"]
 
@@ -63,8 +71,10 @@ def small_multiples(table: pd.DataFrame, axes: Mapping[str, Axis]) -> go.Figure:
     legend: set[str] = set()
     for row, name in enumerate(names, start=1):
         values = rows.loc[rows["axis"] == name, "value"].tolist()
+        places = dict(zip(values, drawn_at(axes[name], values), strict=True))
         for column, model in enumerate(models, start=1):
             part = rows[(rows["axis"] == name) & (rows["model"] == model)]
+            part = part.assign(value=part["value"].map(places))
             _panel(figure, rows, part, row, column, legend)
             look = {**value_axis(axes[name], values), **line_look()}
             # One title a row: the axis is the same all along.

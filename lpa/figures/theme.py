@@ -21,6 +21,7 @@ __all__ = [
     "accuracy_axis",
     "add_curve",
     "as_text",
+    "drawn_at",
     "dress",
     "empty",
     "finish",
@@ -52,9 +53,9 @@ def value_axis(axis: Axis, values: Sequence[float]) -> dict[str, Any]:
         The values that are drawn.
     """
     finite = sorted({float(value) for value in values if np.isfinite(value)})
-    # A logarithmic axis cannot show a reference of 0.
-    logarithmic = axis.scale == "log" and bool(finite) and finite[0] > 0
-    scaled = np.log10(finite) if logarithmic else np.asarray(finite)
+    places = drawn_at(axis, finite)
+    logarithmic = axis.scale == "log" and bool(places) and places[0] > 0
+    scaled = np.log10(places) if logarithmic else np.asarray(places)
     layout: dict[str, Any] = {
         "title": {"text": f"{axis.name} ({axis.unit})"},
         "type": "log" if logarithmic else "linear",
@@ -67,9 +68,34 @@ def value_axis(axis: Axis, values: Sequence[float]) -> dict[str, Any]:
         layout["autorange"] = "reversed"
     if len(finite) <= MANY_TICKS:
         layout["tickmode"] = "array"
-        layout["tickvals"] = finite
+        layout["tickvals"] = places
         layout["ticktext"] = [format_value(value) for value in finite]
+    elif places != finite:
+        decades = 10.0 ** np.arange(np.ceil(scaled[1]), np.floor(scaled[-1]) + 1)
+        layout["tickmode"] = "array"
+        layout["tickvals"] = [places[0], *map(float, decades)]
+        layout["ticktext"] = ["0", *(format_value(float(f"{value:.3g}")) for value in decades)]
     return layout
+
+
+def drawn_at(axis: Axis, values: Sequence[float]) -> list[float]:
+    """Return where on the axis values are drawn: where they are, but for a reference of 0.
+
+    A logarithmic axis has no place for 0 ("no weight decay"). It stands one step before the weakest
+    other value, as :func:`lpa.statistics.positions.axis_positions` has it.
+
+    Parameters
+    ----------
+    axis : Axis
+        Its scale and reference.
+    values : sequence of float
+        All values that are drawn.
+    """
+    others = sorted({float(value) for value in values if value != 0})
+    if axis.scale != "log" or axis.reference != 0 or not others or others[0] < 0:
+        return [float(value) for value in values]
+    step = others[1] / others[0] if len(others) > 1 else 10.0
+    return [float(value) if value != 0 else others[0] / step for value in values]
 
 
 def accuracy_axis() -> dict[str, Any]:
@@ -178,6 +204,9 @@ def dress(figure: go.Figure) -> go.Figure:
 def finish(figure: go.Figure, axis: Axis, values: Sequence[float]) -> go.Figure:
     """Give a figure of curves its axes and its look, and return it."""
     line = line_look()
+    places = dict(zip(values, drawn_at(axis, values), strict=True))
+    for trace in figure.data:
+        trace.x = [places[value] for value in trace.x]
     figure.update_layout(
         xaxis={**value_axis(axis, values), **line, "showgrid": False, "showline": True},
         yaxis={**accuracy_axis(), **line},
