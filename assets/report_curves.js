@@ -8,7 +8,7 @@ const curveTraces = (entry, series, name, hue, banded) => {
   if (banded && sure.length > 1) {
     const back = [...sure].reverse();
     traces.push({
-      x: [...sure, ...back].map((at) => entry.values[at]),
+      x: [...sure, ...back].map((at) => placeOf(entry.axis, entry.values[at])),
       y: [...sure.map((at) => series.low[at]), ...back.map((at) => series.high[at])],
       fill: "toself", fillcolor: translucent(hue), line: { width: 0 }, mode: "lines",
       hoverinfo: "skip", showlegend: false, meta: "interval",
@@ -16,7 +16,7 @@ const curveTraces = (entry, series, name, hue, banded) => {
   }
   const replicate = data.runs[entry.run].level === "run" ? "run" : "draw";
   traces.push({
-    x: entry.values, y: series.accuracy, name: plain(name), mode: "lines+markers",
+    x: entry.values.map((value) => placeOf(entry.axis, value)), y: series.accuracy, name: plain(name), mode: "lines+markers",
     line: { color: hue, width: 2, dash: dash(entry.split) },
     marker: { symbol: marker(entry.model), size: 7, color: hue },
     text: series.accuracy.map((accuracy, at) => {
@@ -50,7 +50,7 @@ const drawMean = () => {
   Plotly.react("mean-plot", bandsFirst(traces), layout({
     showlegend: legend,
     legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", font: { size: narrow ? 11 : 12 } },
-    margin: { l: 56, r: 12, t: legend ? 40 : 12, b: 54 },
+    margin: { l: 56, r: 12, t: legend ? 40 : 12, b: bottom() },
   }), config);
 };
 
@@ -69,6 +69,9 @@ const drawClasses = () => {
   if (!view.classes.length) words.push("No class is chosen: find one by its name.");
   if (view.classes.length) words.push(`Colour is the class${view.models.length > 1 ? ", the marker the model" : ""}.`);
   if (sized) words.push(many ? `Bands are hidden while more than ${BANDS} curves are shown; hover for 95 % intervals.` : `Bands are 95 % intervals (level: ${levelsOf(entries)}).`);
+  if (sized && entries.some((entry) => entry.level === "run")) {
+    words.push("Level run speaks of new trainings on these images" + (data.ranks.length ? "; findings and ranking speak of both, new trainings and new images." : ", not of new images."));
+  }
   if (single) words.push("A class of one photograph has no interval: its curve describes that photograph.");
   if (data.runs.length > 1 && view.classes.some((position) => data.classes[position].n.includes(0))) words.push("Some classes are not in every run.");
   byId("class-note").textContent = words.join(" ");

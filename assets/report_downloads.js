@@ -2,7 +2,7 @@
 
 // As lpa/csv_cells.py: a spreadsheet must not take a name for a formula.
 const cell = (value) => {
-  if (typeof value === "number") return Number.isNaN(value) ? "" : value === Infinity ? "never" : value === -Infinity ? "at once" : String(Math.round(value * 1e6) / 1e6);
+  if (typeof value === "number") return Number.isNaN(value) ? "" : value === Infinity ? "never" : value === -Infinity ? "at once" : String(Number(value.toPrecision(6)));
   if (value === null || value === undefined) return "";
   if (typeof value === "boolean") return String(value);
   const text = /^[=+\-@\t\r]/.test(value) ? "'" + value : value;

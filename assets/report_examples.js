@@ -22,12 +22,13 @@ const drawStrip = () => {
   byId("strip-choice").value = String(view.strip);
   const strip = data.strips[view.strip];
   const axis = data.axes[view.axis];
-  const rank = (item) => (item.axis === null ? -1 : axis.values.indexOf(item.value));
+  const strength = (value) => (axis.stronger === "down" ? axis.reference - value : value - axis.reference);
+  const rank = (item) => (item.axis === null ? -Infinity : strength(item.value));
   const items = strip.items
     .filter((item) => item.axis === null || item.axis === view.axis)
-    .sort((a, b) => rank(a) - rank(b) || a.replicate - b.replicate);
+    .sort((a, b) => (rank(a) === rank(b) ? a.replicate - b.replicate : rank(a) - rank(b)));
   byId("strip").replaceChildren(...items.map((item) => {
-    const name = item.axis === null ? "identity" : `${axis.name} ${axis.texts[rank(item)]}`;
+    const name = item.axis === null ? "identity" : `${axis.name} ${textOf(view.axis, item.value)}`;
     const caption = make("figcaption", {}, make("span", { className: "value", textContent: name }));
     item.verdicts.filter(([model]) => view.models.includes(model)).sort((a, b) => a[0] - b[0])
       .forEach(([model, prediction]) => caption.append(verdict(model, prediction, strip)));

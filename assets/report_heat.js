@@ -18,7 +18,7 @@ const drawHeat = () => {
   const labelled = rows.length <= 60;
   const narrow = node.clientWidth < 600;
   const cut = (text) => { const most = narrow ? 16 : 30; return text.length > most ? text.slice(0, most - 1) + "…" : text; };
-  const height = labelled ? 110 + 20 * rows.length : 620;
+  const height = labelled ? 56 + bottom() + 20 * rows.length : 620;
   node.style.height = height + "px";
   const base = layout();
   Plotly.react(node, [{
@@ -34,7 +34,7 @@ const drawHeat = () => {
     yaxis: { ...base.yaxis, title: { text: labelled ? "" : `${rows.length} classes` }, range: [rows.length - 0.5, -0.5], showgrid: false,
       tickvals: labelled ? rows.map((_, at) => at) : [], ticktext: labelled ? rows.map((position) => plain(cut(data.classes[position].title))) : [],
       automargin: true },
-    margin: { l: 24, r: 8, t: 8, b: 54 },
+    margin: { l: 24, r: 8, t: 8, b: bottom() },
   }, config);
   if (!node.listening) {
     node.listening = true;

@@ -2,16 +2,24 @@
 
 const config = { responsive: true, displaylogo: false, modeBarButtons: [["toImage"]] };
 
+// Name and unit of the axis; on a phone the unit stands on a line of its own.
+const axisTitle = (axis, narrow) => {
+  const text = plain(axis.layout.title.text), unit = ` (${plain(axis.unit)})`;
+  return narrow && text.endsWith(unit) ? `${text.slice(0, -unit.length)}<br>(${plain(axis.unit)})` : text;
+};
+
+const bottom = () => (innerWidth < 600 ? 72 : 54);
+
 const layout = (extra) => {
-  const colours = look();
+  const colours = look(), narrow = innerWidth < 600;
   const lines = { gridcolor: colours.grid, linecolor: colours.line, zeroline: false, fixedrange: true };
   const axis = data.axes[view.axis];
   return {
     font: { family: data.theme.font, color: colours.text, size: 13 },
     paper_bgcolor: colours.background, plot_bgcolor: colours.background,
-    xaxis: { ...axis.layout, title: { text: plain(axis.layout.title.text), standoff: 12 }, ...lines, showgrid: false, showline: true, ticks: "outside", tickcolor: colours.line },
+    xaxis: { ...axis.layout, title: { text: axisTitle(axis, narrow), standoff: 12 }, ...lines, showgrid: false, showline: true, ticks: "outside", tickcolor: colours.line },
     yaxis: { ...data.accuracyAxis, ...lines },
-    margin: { l: 56, r: 12, t: 12, b: 54 },
+    margin: { l: 56, r: 12, t: 12, b: bottom() },
     hovermode: "closest", showlegend: false,
     hoverlabel: { font: { family: data.theme.font } },
     ...extra,

@@ -4,7 +4,7 @@ const WIDE = 200, HIGH = 112, EDGE = 4;
 
 const panel = (axisAt, model) => {
   const axis = data.axes[axisAt];
-  const scaled = (value) => (axis.layout.type === "log" ? Math.log10(value) : value);
+  const scaled = (value) => (axis.layout.type === "log" ? Math.log10(placeOf(axisAt, value)) : value);
   const across = axis.values.map(scaled);
   const [first, last] = [across[0], across[across.length - 1]];
   const x = (value) => (last === first ? WIDE / 2 : EDGE + ((WIDE - 2 * EDGE) * (scaled(value) - first)) / (last - first));

@@ -35,6 +35,8 @@ const runOf = (model) => data.modelRuns[model];
 const sizeOf = (position) =>
   data.classes[position].n[runOf(view.focus)] || data.classes[position].n.find((count) => count) || 0;
 const titleOf = (run, index) => data.titles[run][index] || "no class of the run";
+// Where a value is drawn: a reference of 0 has a place on a logarithmic axis too.
+const placeOf = (axis, value) => data.axes[axis].places[data.axes[axis].values.indexOf(value)];
 const textOf = (axis, value) => {
   const at = data.axes[axis].values.indexOf(value);
   return at < 0 ? short(value) : data.axes[axis].texts[at];

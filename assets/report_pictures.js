@@ -51,7 +51,7 @@ const drawPictures = () => {
     const entry = data.classes[position], found = picturesOf(run, position), drift = driftTable(run, position);
     if (!found && !drift) return null;
     const size = entry.n[run];
-    const count = found ? (size === 1 ? " 1 image" : ` ${found.sources.length} of ${size} images`) : ` ${size} images, no pictures`;
+    const count = found ? (size === 1 ? " 1 image" : ` ${found.sources.length} of ${size} images`) : ` ${size} ${size === 1 ? "image" : "images"}, no pictures`;
     const line = make("b");
     line.style.background = colour(order);
     const images = (found ? found.sources : []).map((source, at) => {
@@ -63,6 +63,12 @@ const drawPictures = () => {
   }).filter(Boolean);
   byId("class-pictures").replaceChildren(...groups);
   byId("pictures").hidden = !groups.length;
-  byId("pictures-note").textContent = `For ${data.models[view.focus]} on ${data.axes[view.axis].name}: under each picture, from which value on its label is no longer the most frequent prediction, and what is said instead. ` +
-    (inFocus(data.drifts) ? "Tables: which predictions the class gains, as images on balance and in points with 95 % intervals (level image); only what is marked as shown is a claim." : "");
+  const words = [`For ${data.models[view.focus]} on ${data.axes[view.axis].name}.`];
+  if (view.classes.some((position) => picturesOf(run, position))) {
+    words.push("Under each picture: from which value on its label is no longer the most frequent prediction, and what is said instead.");
+  }
+  if (inFocus(data.drifts)) {
+    words.push("Tables: which predictions the class gains, as images on balance and in points with 95 % intervals (level image); only what is marked as shown is a claim.");
+  }
+  byId("pictures-note").textContent = words.join(" ");
 };

@@ -24,7 +24,9 @@ const COLUMNS = [
     interval: (c, at) => between(c.soonest[at], c.latest[at], threshold) },
   { name: "images", title: () => "Images", key: (_, at) => sizeOf(at), text: (_, at) => String(sizeOf(at)) },
 ];
-const columnsShown = (record) => COLUMNS.filter((column) => column.name !== "there" || record.value !== undefined);
+// Among ten classes or fewer, all are among the ten most hurt.
+const columnsShown = (record) => COLUMNS.filter((column) =>
+  (column.name !== "there" || record.value !== undefined) && (column.name !== "among" || record.ranked > 10));
 
 const rankingRows = (record) => {
   const columns = columnsOf(record), column = columnsShown(record).find((each) => each.name === view.sort) || COLUMNS[1];

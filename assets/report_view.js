@@ -87,8 +87,12 @@ const writeFragment = () => {
 const atLevel = (entry) => entry.level === view.level || data.runs[entry.run].level !== "run";
 const chosen = (entry) => atLevel(entry) && view.models.includes(entry.model) && view.splits.includes(entry.split);
 const shown = (entry) => entry.axis === view.axis && chosen(entry);
-// What tables and maps show: the model in focus, on the last split chosen (tests come after training).
-const focusSplit = () => (view.splits.length ? view.splits[view.splits.length - 1] : data.splits.length - 1);
+// What tables and maps show: the model in focus, on a chosen split that no model was trained on.
+const focusSplit = () => {
+  const splits = view.splits.length ? view.splits : data.splits.map((_, index) => index);
+  const tested = splits.find((index) => data.splits[index] !== "train");
+  return tested === undefined ? splits[0] : tested;
+};
 const inFocus = (records, axis = view.axis) => {
   const mine = records.filter((entry) => entry.axis === axis && entry.model === view.focus && (entry.accuracy === undefined || atLevel(entry)));
   return mine.find((entry) => entry.split === focusSplit()) || mine[mine.length - 1];

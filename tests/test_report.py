@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from synthetic import (
     CROP,
@@ -22,10 +23,12 @@ from synthetic import (
 )
 
 from lpa.errors import InputError
+from lpa.importing.results import import_results
 from lpa.outcomes import Outcomes, Samples, Store, put_failure
 from lpa.report import omissions, write_report
 from lpa.report.packing import pack
 from lpa.report.pictures import PictureFiles, class_pictures, strips
+from lpa.report.sources import Sources
 from lpa.report.wording import points
 from lpa.statistics.accuracy import class_accuracy
 from lpa.statistics.aggregates import mean_accuracy
@@ -226,7 +229,7 @@ def test_what_is_left_out_is_stated(tmp_path: Path) -> None:
     assert omissions(Outcomes(folder)) == [
         "1 image could not be decoded and is in no number; the first is 0000/00003.jpg "
         "(truncated).",
-        "1 cell of 42 are unfinished and left out; the first is first at crop 0.08, draw 1, with "
+        "1 cell of 42 is unfinished and left out; the first is first at crop 0.08, draw 1, with "
         "2 of 17 images.",
         "Failed: third: weights are missing.",
         "1 of 3 classes have one photograph: each curve describes that photograph, over its random "
@@ -242,8 +245,68 @@ def test_models_measured_at_fewer_values_are_named(tmp_path: Path) -> None:
     missing = [(shard, row) for shard in range(3) for row in (38, 39, 40, 41)]
     folder = write_run(tmp_path / "run", missing=missing, pictures=False)
     outcomes = Outcomes(folder)
-    assert omissions(outcomes) == ["second was measured at 3 of 5 values of cutout."]
+    assert omissions(outcomes) == [
+        "4 cells of 40 planned were never begun; the first is second at cutout 0.6, draw 0.",
+        "second was measured at 3 of 5 values of cutout.",
+    ]
     assert "not measured" in write_report(outcomes, tmp_path / "p.html").read_text()
+
+
+def test_an_axis_and_a_model_without_a_complete_cell_are_named(tmp_path: Path) -> None:
+    outcomes = without(tmp_path / "run", [*cells_of(axis="cutout"), *cells_of(model="second")])
+    assert omissions(outcomes) == [
+        "cutout was planned and has no complete cell: it is left out.",
+        "second was planned and has no complete cell: it is left out.",
+    ]
+    text = visible(write_report(outcomes, tmp_path / "p.html").read_text())
+    assert "cutout was planned and has no complete cell: it is left out." in text
+    assert "Which classes pay for crop?" in text
+
+
+def counts(path: Path, **options: object) -> Outcomes:
+    """Import counts of six trainings at three values, and open them."""
+    rows = [
+        ("rn50", "crop", value, seed, name, right + seed % 3 - losing * (value < 1), 50)
+        for value in (1.0, 0.5, 0.08) for seed in range(6)
+        for name, right, losing in (("cat", 40, 0), ("dog", 42, 10))
+    ]  # fmt: skip
+    columns = ["model", "axis", "value", "replicate", "class", "correct", "n"]
+    pd.DataFrame(rows, columns=columns).to_csv(path.with_suffix(".csv"), index=False)
+    import_results(str(path.with_suffix(".csv")), str(path), **options)
+    return Outcomes(path)
+
+
+def test_imported_counts_have_curves_over_training_runs_and_table_1(tmp_path: Path) -> None:
+    page = write_report(counts(tmp_path / "counts"), tmp_path / "p.html").read_text()
+    data, text = embedded(page), visible(page)
+    assert data["levels"] == ["run"] and data["ranks"] == [] and data["findings"] == []
+    (curve,) = data["curves"]
+    # Seeds 0 to 5 add 0, 1, 2, 0, 1, 2 right ones: one on average.
+    np.testing.assert_allclose(
+        unpacked(curve["accuracy"]), [0.82, 0.86, 0.82, 0.66, 0.82, 0.66], atol=1e-4
+    )
+    assert curve["draws"] == [6, 6, 6]
+    assert [row[6] for row in data["tables"]["table-1"]["rows"]]
+    assert "Counts by training run and class were imported." in text
+    assert "100 images of 2 classes" in text and "6 training runs of each value" in text
+    assert not re.search(r"\b(nan|NaN|inf|None|undefined)\b", text)
+
+
+def test_imported_trainings_are_read_as_trainings(tmp_path: Path) -> None:
+    # An import says by itself that its replicates are trainings.
+    outcomes = counts(tmp_path / "counts")
+    assert outcomes.record.kind == "import"
+    source = Sources([outcomes]).runs[0]
+    assert source.trained and source.level == "run"
+
+
+def test_counts_stand_beside_a_scan(tmp_path: Path) -> None:
+    scan = write_run(tmp_path / "scan", axes={CROP: CROP.grid}, pictures=False, per_class=20)
+    runs = [Outcomes(scan), counts(tmp_path / "counts")]
+    data = embedded(write_report(runs, tmp_path / "p.html").read_text())
+    assert data["models"] == ["first · scan", "second · scan", "rn50 · counts"]
+    assert [entry["n"] for entry in data["classes"]] == [[20, 0]] * 4 + [[0, 50]] * 2
+    assert {record["run"] for record in data["ranks"]} == {0}
 
 
 def test_a_page_needs_no_pictures(tmp_path: Path) -> None:
@@ -277,7 +340,7 @@ def test_a_sweep_is_reported_at_the_level_of_runs(tmp_path: Path) -> None:
     data = embedded(page)
     assert data["levels"] == ["image", "run"] and data["runs"][0]["level"] == "run"
     assert sorted(curve["level"] for curve in data["curves"]) == ["image"] * 4 + ["run"] * 4
-    assert "3 training runs of each strength" in page
+    assert "1 to 3 training runs of a value" in page
 
 
 def test_a_run_with_nothing_to_show_says_so(tmp_path: Path) -> None:
@@ -355,7 +418,7 @@ def test_a_run_without_reference_has_curves_and_says_that_it_has_no_losses(
     assert len(data["curves"]) == 4 and data["ranks"] == [] and data["findings"] == []
     text = visible(page)
     assert "first on crop: nothing measured at the reference 1; no losses are given." in text
-    assert "No augmentation or axis has both its reference and another value" in text
+    assert "No augmentation has both its reference and another value" in text
 
 
 def test_one_class_alone_has_its_curves_and_no_agreement(tmp_path: Path) -> None:

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from synthetic import write_run
-from trained_runs import write_sweep
+from synthetic import CROP, made_up_cells, write_run
+from trained_runs import write_policies, write_sweep
 
+from lpa.axes import Axis
 from lpa.outcomes import Outcomes
 from lpa.report import write_report
 
@@ -384,5 +385,82 @@ def test_several_runs_stand_on_one_page(browser: Any, tmp_path_factory: Any) -> 
     assert visit.page.inner_text("#ranking-note").startswith("rn50 · sweep has no losses on cutout")
     visit.page.select_option("#focus", label="first · scan")
     assert visit.page.locator("#ranking-table tbody tr").count() == 4
+    assert visit.errors == []
+    visit.context.close()
+
+
+@pytest.fixture(scope="module")
+def policies(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A sweep of weight decay with a policy, whose images are those of two splits."""
+    axis = Axis("weight_decay", "L2 coefficient", 0.0, scale="log", minimum=0.0, monotone=False)
+    values = (0.0, 1e-5, 1e-4, 1e-3)
+    plain = {value: [0.9 - 0.5 * (value == 1e-3), *[0.8] * 11] for value in values}
+    folder = tmp_path_factory.mktemp("policies")
+    run = write_policies(
+        folder / "run", {"cnn": plain, "cnn+adaptive_strength": plain},
+        {"cnn+adaptive_strength": {"name": "adaptive_strength", "record": {}}},
+        runs=5, per_class=40, axis=axis, split=["train", "val"] * 240,
+    )  # fmt: skip
+    return write_report(Outcomes(run), folder / "report.html").as_uri()
+
+
+def test_a_sweep_shows_runs_by_level_and_its_policy_beside_the_plain_training(
+    browser: Any, policies: str
+) -> None:
+    visit = Visit(browser, policies)
+    page = visit.page
+    assert "the regularizer weight_decay (L2 coefficient)" in page.inner_text(".lede")
+    assert "level: run" in page.inner_text("#mean-note")
+    assert "Training images are dashed." in page.inner_text("#mean-note")
+    line = "document.getElementById('mean-plot').data.filter(t => !t.fill)"
+    dashes = page.evaluate(f"Object.fromEntries({line}.map(t => [t.name, t.line.dash]))")
+    assert dashes["cnn, train"] == "dash" and dashes["cnn, val"] == "solid"
+    # 0 has a place one step before the weakest value of the logarithmic axis.
+    assert page.evaluate(f"{line}[0].x") == pytest.approx([1e-6, 1e-5, 1e-4, 1e-3])
+    ticks = page.locator("#mean-plot .xtick text").all_text_contents()
+    assert ticks == ["0", "1e-05", "0.0001", "0.001"]
+    # Tables and maps are of the images that no model was trained on.
+    assert ", val on weight_decay: 12 classes ranked" in page.inner_text("#ranking-note")
+    assert page.inner_text("#compared h2") == "Compared with cnn"
+    assert page.locator("[data-table=end-points] tbody tr").count() == 3 * 2 * 2
+    assert page.is_visible("#table-1 table") and page.is_visible("#oracle table")
+    assert "of level both" in page.inner_text("#ranking-note")
+    assert page.locator("#agreement table").count() > 0
+    assert visit.errors == [] and len(visit.requests) == 1
+    visit.context.close()
+
+
+@pytest.mark.parametrize("width", [320, 390, 768])
+def test_a_sweep_fits_a_phone(browser: Any, policies: str, width: int) -> None:
+    visit = Visit(browser, policies, viewport={"width": width, "height": 800})
+    visit.page.locator("details").evaluate_all("all => all.forEach(one => { one.open = true; })")
+    assert visit.page.evaluate("document.documentElement.scrollWidth") == width
+    title = visit.page.evaluate("document.getElementById('mean-plot').layout.xaxis.title.text")
+    assert ("<br>" in title) == (width < 600)
+    visit.context.close()
+
+
+def test_the_tables_of_a_sweep_can_be_downloaded(browser: Any, policies: str) -> None:
+    visit = Visit(browser, policies)
+    visit.page.locator("details").evaluate_all("all => all.forEach(one => { one.open = true; })")
+    # Chromium gives a page about ten downloads in a row: only what a scan has not.
+    for name in ("end-points", "compared-counts", "table-1", "oracle"):
+        head, *rows = downloaded(visit.page, name)
+        assert rows and all(len(row) == len(head) for row in rows), name
+    assert visit.errors == []
+    visit.context.close()
+
+
+def test_pictures_at_a_value_without_a_complete_cell_keep_its_name(
+    browser: Any, tmp_path: Path
+) -> None:
+    axes = {CROP: CROP.grid}
+    rows = [at for at, cell in enumerate(made_up_cells(("m",), axes, 2)) if cell.value == 0.4]
+    missing = [(shard, row) for shard in range(8) for row in rows]
+    run = write_run(tmp_path / "run", models=("m",), axes=axes, per_class=20, missing=missing)
+    visit = Visit(browser, write_report(Outcomes(run), tmp_path / "p.html").as_uri())
+    assert visit.page.locator("#strip .value").all_inner_texts() == [
+        "identity", "crop 0.8", "crop 0.6", "crop 0.4", "crop 0.3", "crop 0.2", "crop 0.08",
+    ]  # fmt: skip
     assert visit.errors == []
     visit.context.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -45,10 +46,17 @@ def write_policies(
     per_class: int | Sequence[int] = 20,
     seed: int = 0,
     titles: Sequence[str] = (),
+    axis: Axis = TAU,
+    split: Sequence[str] | None = None,
 ) -> Path:
-    """Write a sweep over TAU of several models, each with its accuracies and ``policy`` facts."""
+    """Write a sweep of several models, each with its accuracies and ``policy`` facts.
+
+    ``split`` names that of every sample.
+    """
     classes = len(next(iter(next(iter(models.values())).values())))
     samples = made_up_samples(classes, per_class)
+    if split is not None:
+        samples = dataclasses.replace(samples, split=np.array(split, dtype=object))
     names = tuple(f"c{index:03d}" for index in range(classes))
     generator = np.random.default_rng(seed)
     cells, rows = [], []
@@ -56,10 +64,10 @@ def write_policies(
         for value, wanted in accuracies.items():
             for replicate in range(runs):
                 key = cell_id(
-                    model=model, augmentation={"name": TAU.name, "revision": 1}, value=value,
+                    model=model, augmentation={"name": axis.name, "revision": 1}, value=value,
                     replicate=replicate, seed=seed, precision="fp32", data="made up",
                 )  # fmt: skip
-                cells.append(Cell(model, TAU.name, float(value), replicate, key))
+                cells.append(Cell(model, axis.name, float(value), replicate, key))
                 right = generator.uniform(size=len(samples)) < np.asarray(wanted)[samples.label]
                 rows.append(np.where(right, samples.label, (samples.label + 1) % classes))
     store = Store(path)
@@ -75,7 +83,7 @@ def write_policies(
     put_plan(store, {
         "command": "lpa train-sweep", "created": "2026-01-02T03:04:05+00:00",
         "versions": VERSIONS, "device": "cpu", "models": known,
-        "axes": [{"axis": TAU.to_dict(), "values": values, "draws": runs}],
+        "axes": [{"axis": axis.to_dict(), "values": values, "draws": runs}],
     })  # fmt: skip
     columns = {"prediction": np.stack(rows).astype(np.int32)}
     write_unit(store, 0, cells, samples.sample, columns, {}, {"seconds": 0.0})

@@ -10,11 +10,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from lpa.axes import format_value
-from lpa.figures.theme import accuracy_axis, value_axis
+from lpa.figures.theme import accuracy_axis, drawn_at, value_axis
 from lpa.report.packing import pack
 from lpa.report.sources import PLACE, Sources
 from lpa.statistics.accuracy import class_accuracy
 from lpa.statistics.aggregates import mean_accuracy
+from lpa.statistics.counted_accuracy import counted_class_accuracy, counted_mean_accuracy
 
 __all__ = ["CurveTables"]
 
@@ -37,8 +38,14 @@ class CurveTables:
 
     def __init__(self, sources: Sources) -> None:
         self.sources = sources
-        self.means = sources.gather(lambda run: _along(mean_accuracy(run.outcomes)))
-        self.classes = sources.gather(lambda run: _along(class_accuracy(run.outcomes)))
+        self.means = sources.gather(
+            lambda run: _along(mean_accuracy(run.outcomes)),
+            lambda run: _along(counted_mean_accuracy(run.outcomes)),
+        )
+        self.classes = sources.gather(
+            lambda run: _along(class_accuracy(run.outcomes)),
+            lambda run: _along(counted_class_accuracy(run.outcomes)),
+        )
 
     def values(self, axis: str) -> list[float]:
         """Return every value on an axis of the page, from weak to strong."""
@@ -73,6 +80,7 @@ class CurveTables:
             "reference": axis.reference,
             "stronger": axis.stronger,
             "values": values,
+            "places": drawn_at(axis, values),
             "texts": [format_value(value) for value in values],
             "layout": value_axis(axis, values),
         }
@@ -135,7 +143,9 @@ def place_of(key: Any) -> dict[str, Any]:
 
 
 def _along(table: pd.DataFrame) -> pd.DataFrame:
-    return table[table["axis"].notna()]
+    kept = table[table["axis"].notna()]
+    kept.attrs = table.attrs
+    return kept
 
 
 def _order(accuracy: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:

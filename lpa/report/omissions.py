@@ -14,6 +14,12 @@ __all__ = ["omissions", "shared_classes"]
 
 def omissions(outcomes: Outcomes) -> list[str]:
     """State what the numbers of a run do not cover, one sentence each."""
+    if outcomes.counts_only:
+        return [
+            "Counts by training run and class were imported. Without the prediction for every "
+            "image there are no losses with intervals over images, no findings, rankings, drift, "
+            "agreement or oracle: curves over training runs and Table 1 are what remains."
+        ]
     found = []
     if outcomes.skips:
         sample, reason = min(outcomes.skips.items())
@@ -30,10 +36,12 @@ def omissions(outcomes: Outcomes) -> list[str]:
             place = f"{first.cell.axis} {format_value(first.cell.value)}"
         found.append(
             f"{count(len(outcomes.incomplete), 'cell')} of {len(outcomes.coverage)} "
-            "are unfinished and left out; the first is "
-            f"{first.cell.model} at {place}, draw {first.cell.replicate}, with {first.stored} of "
-            f"{first.expected} images."
+            f"{'is' if len(outcomes.incomplete) == 1 else 'are'} unfinished and left out; "
+            "the first is "
+            f"{first.cell.model} at {place}, {_replicate(outcomes)} {first.cell.replicate}, "
+            f"with {first.stored} of {first.expected} images."
         )
+    found += _never_begun(outcomes)
     for reason in dict.fromkeys(str(failure["reason"]) for failure in outcomes.failures):
         found.append(f"Failed: {reason}.")
     return [*found, *_thin_classes(outcomes), *_ragged(outcomes), *_unequal(outcomes)]
@@ -81,6 +89,40 @@ def _thin_classes(outcomes: Outcomes) -> list[str]:
     return found
 
 
+def _replicate(outcomes: Outcomes) -> str:
+    return "training run" if outcomes.record.trained else "draw"
+
+
+def _never_begun(outcomes: Outcomes) -> list[str]:
+    """Name the axes and models of which nothing is complete, and the cells that lack elsewhere."""
+    cells = outcomes.cells
+    present = {"axis": set(cells["axis"].dropna()), "model": set(cells["model"])}
+    planned = {"axis": list(outcomes.axes), "model": list(outcomes.models)}
+    found = [
+        f"{name} was planned and has no complete cell: it is left out."
+        for column, names in planned.items()
+        for name in names
+        if name not in present[column]
+    ]
+    stored = {
+        (entry.cell.model, entry.cell.axis, entry.cell.value, entry.cell.replicate)
+        for entry in outcomes.coverage
+    }
+    here = [
+        each for each in outcomes.planned
+        if each[0] in present["model"] and each[1] in present["axis"]
+    ]  # fmt: skip
+    lacking = [each for each in dict.fromkeys(here) if each not in stored]
+    if lacking:
+        model, axis, value, draw = lacking[0]
+        were = "was" if len(lacking) == 1 else "were"
+        found.append(
+            f"{count(len(lacking), 'cell')} of {len(set(here))} planned {were} never begun; the "
+            f"first is {model} at {axis} {format_value(value)}, {_replicate(outcomes)} {draw}."
+        )
+    return found
+
+
 def _ragged(outcomes: Outcomes) -> list[str]:
     cells = outcomes.cells[outcomes.cells["axis"].notna()]
     found = []
@@ -96,7 +138,7 @@ def _ragged(outcomes: Outcomes) -> list[str]:
 def _unequal(outcomes: Outcomes) -> list[str]:
     """State where values beside the reference have different numbers of draws or runs."""
     cells = outcomes.cells[outcomes.cells["axis"].notna()]
-    noun = "training run" if outcomes.record.kind in ("sweep", "probe") else "draw"
+    noun = _replicate(outcomes)
     found = []
     for (model, name), part in cells.groupby(["model", "axis"], sort=False):
         axis = outcomes.axes.get(str(name))

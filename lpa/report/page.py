@@ -21,8 +21,10 @@ from plotly.offline import get_plotlyjs
 from lpa.axes import format_value
 from lpa.errors import InputError
 from lpa.figures.theme import theme
-from lpa.outcomes import Outcomes, Store, content_hash
+from lpa.outcomes import Outcomes, Store
+from lpa.report.comparisons import compare_sweeps
 from lpa.report.curves import CurveTables
+from lpa.report.described import about, model_facts
 from lpa.report.drifts import drifts
 from lpa.report.findings import Findings, find
 from lpa.report.flips import flips
@@ -40,7 +42,7 @@ from lpa.report.shown_tables import (
     run_tests,
 )
 from lpa.report.sources import FEWEST, Sources
-from lpa.report.wording import count, percent, points
+from lpa.report.wording import breakable, count, percent, points
 
 __all__ = ["write_report"]
 
@@ -85,9 +87,10 @@ class _Page:
         self.sources, self.files = sources, files
         self.curves = CurveTables(sources)
         self.looks = [
-            looked_at(run, self.curves.means[self.curves.means["run"] == at])
+            {} if run.counted
+            else looked_at(run, self.curves.means[self.curves.means["run"] == at])
             for at, run in enumerate(sources.runs)
-        ]
+        ]  # fmt: skip
         self.looked = [{axis: look.value for axis, look in looks.items()} for looks in self.looks]
         self.findings: Findings = find(sources, self.looked, self.curves.classes)
         self.rankings = Rankings(sources, self.findings.states)
@@ -95,13 +98,16 @@ class _Page:
         self.agreement, self.pairs = agreements(sources)
         self.table_one = run_tests(sources)
         self.oracle = oracle_bracket(sources)
+        self.compared = compare_sweeps(sources)
+        self.pictured: list[bool] = []
 
     @property
     def tables(self) -> dict[str, ShownTable]:
         """The tables by the name of their download."""
         return {
             "hurt": self.hurt, "agreement": self.agreement, "pairs": self.pairs,
-            "table-1": self.table_one, "oracle": self.oracle,
+            "table-1": self.table_one, "oracle": self.oracle, "end-points": self.compared.ends,
+            "compared-counts": self.compared.counts, "compared-classes": self.compared.classes,
         }  # fmt: skip
 
     def text(self) -> str:
@@ -114,7 +120,9 @@ class _Page:
             lstrip_blocks=True,
             undefined=jinja2.StrictUndefined,
         )
-        environment.filters.update(percent=percent, points=points, value=format_value, count=count)
+        environment.filters.update(
+            percent=percent, points=points, value=format_value, count=count, breakable=breakable
+        )
         # "<" inside the data could end the element that holds them.
         embedded = json.dumps(self.data(), allow_nan=False, separators=(",", ":"))
         return environment.get_template("report.html").render(
@@ -130,6 +138,7 @@ class _Page:
         """Return what the page's script draws."""
         listed = self.findings.listed
         pictures, samples = self._pictures()
+        self.pictured = [bool(each) for each in pictures]
         examples = self._strips()
         first = [each.class_at for each in listed[:3]] or self.curves.spread_classes()
         return {
@@ -155,13 +164,14 @@ class _Page:
         sources = self.sources
         return {
             "sources": sources,
-            "runs": [_about(run) for run in sources.runs],
+            "runs": [about(run) for run in sources.runs],
             "axes": [(sources.axis_of[name].renamed(name), self.curves.values(name))
                      for name in sources.axes],
             "models": [
                 (shown, run.outcomes.models.get(own, {}))
                 for run in sources.runs for own, shown in run.models.items()
             ],
+            "model_facts": model_facts(sources),
             "fine": self._looked_texts(True),
             "fallen": self._looked_texts(False),
             "findings": self.findings,
@@ -171,11 +181,17 @@ class _Page:
                 *shared_classes(sources),
                 *sources.say(lambda run: omissions(run.outcomes)),
                 *(f"{note}." for note in self.rankings.notes),
+                *(f"{note}." for note in self.curves.classes.attrs["notes"]),
             ],
+            "first": self.compared.first,
             "tables": self.tables,
             "levels": list(dict.fromkeys(self.curves.classes["level"])),
             "trained": any(run.trained for run in sources.runs),
             "fixed": not all(run.trained for run in sources.runs),
+            "counted": all(run.counted for run in sources.runs),
+            "paired": any(run.outcomes.record.paired for run in sources.runs),
+            "pictured": any(self.pictured),
+            "one_model": max(len(run.models) for run in sources.runs) == 1,
             "single": bool((sources.sizes <= 1).all()),
             "some_single": bool((sources.sizes == 1).any()),
             "version": version("lpa"),
@@ -183,12 +199,17 @@ class _Page:
 
     def _looked_texts(self, fine: bool) -> list[str]:
         """Name the values looked at, where the average still looks fine or where it does not."""
-        several = len(self.sources.runs) > 1
+        of_runs: dict[str, list[str]] = {}
+        looked = 0
+        for run, looks in zip(self.sources.runs, self.looks, strict=True):
+            looked += bool(looks)
+            for axis, look in looks.items():
+                if look.fine == fine:
+                    place = f"{run.axes[axis]} {format_value(look.value)}"
+                    of_runs.setdefault(place, []).append(run.name)
         return [
-            f"{run.axes[axis]} {format_value(look.value)}" + (f" in {run.name}" if several else "")
-            for run, looks in zip(self.sources.runs, self.looks, strict=True)
-            for axis, look in looks.items()
-            if look.fine == fine
+            place if len(names) == looked else f"{place} in {' and '.join(names)}"
+            for place, names in of_runs.items()
         ]
 
     def _pictures(self) -> tuple[list[dict[int, Any]], list[list[int]]]:
@@ -236,24 +257,6 @@ class _Page:
         return list(dict.fromkeys(own[place] for place in places if place in own))
 
 
-def _about(run: Any) -> dict[str, Any]:
-    """Return what the page says of one run."""
-    outcomes: Outcomes = run.outcomes
-    return {
-        "name": run.name,
-        "record": outcomes.record,
-        "trained": run.trained,
-        "models": len(run.models),
-        "images": len(outcomes.samples),
-        "classes": int((run.sizes > 0).sum()),
-        "axes": len(run.axes),
-        "draws": int(outcomes.cells.groupby(["model", "axis", "value"]).size().max()),
-        "plans": outcomes.plans,
-        "versions": _versions(outcomes.plans),
-        "hash": content_hash(sorted(entry.cell.id for entry in outcomes.coverage))[:16],
-    }
-
-
 def _numbers_of(each: Any) -> dict[str, Any]:
     """Return the numbers of a finding for its download."""
     return {
@@ -286,12 +289,3 @@ def _key_numbers(curves: CurveTables) -> list[dict[str, Any]]:
         rows.append({"model": sources.models[model], "split": sources.splits[split],
                      "reference": reference, "cells": cells})  # fmt: skip
     return rows
-
-
-def _versions(plans: list[dict[str, Any]]) -> list[str]:
-    """Return the distinct versions that computed the run, in the order of the plans."""
-    lines = []
-    for plan in plans:
-        parts = [f"{name} {version}" for name, version in dict(plan.get("versions", {})).items()]
-        lines.append(", ".join(parts))
-    return [line for line in dict.fromkeys(lines) if line]

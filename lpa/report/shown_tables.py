@@ -41,6 +41,8 @@ class ShownTable:
         One line each.
     named : int
         Leading cells that are names.
+    worded : set of int
+        Columns of words beside them, which are read from the left.
     """
 
     head: list[str]
@@ -48,6 +50,7 @@ class ShownTable:
     numbers: pd.DataFrame
     notes: list[str] = field(default_factory=list)
     named: int = 2
+    worded: frozenset[int] = frozenset()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the numbers as plain JSON values."""
@@ -134,8 +137,8 @@ def run_tests(sources: Sources) -> ShownTable:
     """Test training runs against the reference: Table 1 of the paper, for sweeps and probes."""
     trained = {run.name: run.outcomes for run in sources.runs if run.trained}
     head = [
-        *("Model", "Axis", "Value", "Runs", "Lower at 90 %", "95 %", "99 %", "Higher at 95 %"),
-        *("Not testable", "Lower, BH", "Lower, Holm", "Test"),
+        *("Model", "Axis", "Value", "Runs", "Lower at 10\u00a0%", "at 5\u00a0%", "at 1\u00a0%"),
+        *("Higher at 5\u00a0%", "Not testable", "Lower, BH", "Lower, Holm", "Test"),
     ]
     if not trained:
         return ShownTable(head, [], pd.DataFrame())
@@ -149,7 +152,7 @@ def run_tests(sources: Sources) -> ShownTable:
         _table_one_row(sources, {row["significance"]: row for row in _records(part)})
         for _, part in summary.groupby(keys, sort=False, dropna=False)
     ]
-    return ShownTable(head, rows, summary, tests.attrs["notes"], 3)
+    return ShownTable(head, rows, summary, tests.attrs["notes"], 3, frozenset({len(head) - 1}))
 
 
 def _table_one_row(sources: Sources, at: dict[float, dict[str, Any]]) -> list[str]:
@@ -192,7 +195,8 @@ def oracle_bracket(sources: Sources) -> ShownTable:
                 ]
             )
     named = 2 + len(_split_head(sources))
-    return ShownTable(head, rows, _numbers(sources, table), table.attrs["notes"], named)
+    worded = frozenset({head.index("Split over")})
+    return ShownTable(head, rows, _numbers(sources, table), table.attrs["notes"], named, worded)
 
 
 def _with_notes(table: pd.DataFrame, then: Callable[[pd.DataFrame], pd.DataFrame]) -> pd.DataFrame:

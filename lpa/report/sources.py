@@ -46,7 +46,17 @@ class Source:
     @property
     def trained(self) -> bool:
         """Whether replicates are training runs."""
-        return self.outcomes.record.kind in ("sweep", "probe")
+        return self.outcomes.record.trained
+
+    @property
+    def counted(self) -> bool:
+        """Whether the run holds counts only: right predictions by training run and class."""
+        return self.outcomes.counts_only
+
+    @property
+    def measured(self) -> pd.DataFrame:
+        """What there is: ``model, axis, value, replicate``; a cell has one or more rows."""
+        return self.outcomes.counts if self.counted else self.outcomes.cells
 
     @property
     def level(self) -> str:
@@ -60,14 +70,24 @@ class Source:
     @functools.cached_property
     def sizes(self) -> npt.NDArray[np.int64]:
         """Images of each of the run's classes."""
+        classes = self.outcomes.classes
+        if self.counted:
+            n = self.outcomes.counts.groupby("class", sort=False)["n"].max()
+            return n.reindex(list(classes.names), fill_value=0).to_numpy(dtype=np.int64)
         label = np.asarray(self.outcomes.samples.label)
-        return np.bincount(label[label >= 0], minlength=len(self.outcomes.classes))
+        return np.bincount(label[label >= 0], minlength=len(classes))
+
+    @property
+    def splits(self) -> list[str]:
+        """The splits of the images, in the order in which they are stored."""
+        if self.counted:
+            return [self.outcomes.record.split or "counted"]
+        return list(dict.fromkeys(map(str, self.outcomes.samples.split.tolist())))
 
     @functools.cached_property
     def tested_split(self) -> str:
         """The split that findings speak of: images that no model was trained on, if there are."""
-        splits = list(dict.fromkeys(map(str, self.outcomes.samples.split.tolist())))
-        return next((name for name in splits if name != "train"), splits[0])
+        return next((name for name in self.splits if name != "train"), self.splits[0])
 
 
 class Sources:
@@ -110,12 +130,14 @@ class Sources:
         self.models = [shown for run in self.runs for shown in run.models.values()]
         self.model_run = [at for at, run in enumerate(self.runs) for _ in run.models]
         self.axes = list(self.axis_of)
-        self.splits = list(
-            dict.fromkeys(str(s) for run in self.runs for s in run.outcomes.samples.split)
-        )
+        self.splits = list(dict.fromkeys(split for run in self.runs for split in run.splits))
         self._merge_classes()
 
-    def gather(self, statistic: Callable[[Source], pd.DataFrame]) -> pd.DataFrame:
+    def gather(
+        self,
+        statistic: Callable[[Source], pd.DataFrame],
+        of_counts: Callable[[Source], pd.DataFrame] | None = None,
+    ) -> pd.DataFrame:
         """Compute a statistic of every run and say where each row belongs on the page.
 
         Parameters
@@ -123,6 +145,8 @@ class Sources:
         statistic : callable
             Source -> table; columns ``model``, ``axis``, ``split`` and ``label`` are understood
             where they are there.
+        of_counts : callable, optional
+            The same for runs that hold counts only, which are left out otherwise.
 
         Returns
         -------
@@ -132,7 +156,10 @@ class Sources:
         """
         pieces, notes = [], []
         for at, run in enumerate(self.runs):
-            table = statistic(run)
+            compute = of_counts if run.counted else statistic
+            if compute is None:
+                continue
+            table = compute(run)
             notes += [self._named(run, note) for note in table.attrs.get("notes", [])]
             if len(table):
                 pieces.append(self._placed(at, run, table))
@@ -149,6 +176,8 @@ class Sources:
 
     def _placed(self, at: int, run: Source, table: pd.DataFrame) -> pd.DataFrame:
         columns: dict[str, Any] = {"run": at}
+        if run.counted and "split" in table:
+            table = table.assign(split=run.tested_split)
         lists = {"model": (run.models, self.models), "axis": (run.axes, self.axes),
                  "split": ({s: s for s in self.splits}, self.splits)}  # fmt: skip
         for column, (shown, positions) in lists.items():
@@ -160,12 +189,13 @@ class Sources:
         return table.assign(**columns)
 
     def _source(self, outcomes: Outcomes, name: str) -> Source:
-        if not len(outcomes.cells):
+        measured = Source(outcomes, name, {}, {}).measured
+        if not len(measured):
             raise InputError(
                 f"{outcomes.store} has no complete cell to report; run the same scan again to go on"
             )
-        models = _ordered(outcomes.models, outcomes.cells["model"])
-        present = _ordered(outcomes.axes, outcomes.cells["axis"])
+        models = _ordered(outcomes.models, measured["model"])
+        present = _ordered(outcomes.axes, measured["axis"])
         if not present:
             raise InputError(
                 f"{outcomes.store} has no axis to report: only the identity was measured; "

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import pandas as pd
+import re
 
-__all__ = ["MINUS", "NOTHING", "count", "percent", "points", "tenths"]
+import pandas as pd
+from markupsafe import Markup
+
+__all__ = ["MINUS", "NOTHING", "breakable", "count", "percent", "points", "tenths"]
 
 MINUS = "\N{MINUS SIGN}"
 NOTHING = "\N{EN DASH}"
@@ -32,6 +35,14 @@ def tenths(number: float) -> str:
         return NOTHING
     text = f"{100 * number:+.1f}"
     return "0.0" if float(text) == 0 else text.replace("-", MINUS)
+
+
+def breakable(text: str) -> str | Markup:
+    """Let a long name break after its signs and not within a word."""
+    if max(map(len, text.split()), default=0) < 14:
+        return text
+    # Markup escapes what it joins.
+    return Markup("<wbr>").join(re.split(r"(?<=[_+.,-])", text))
 
 
 def count(number: int, noun: str) -> str:
