@@ -96,6 +96,17 @@ def test_targets_are_of_full_precision_within_autocast() -> None:
     assert alone is not None and within is not None and torch.equal(alone, within)
 
 
+def test_a_teacher_that_is_shared_stays_as_it_is() -> None:
+    shared = teacher(ALL)
+    shared.module.train()
+    policy = made("label_distillation=run:r#m", teacher=lambda text: shared)
+    with torch.no_grad():
+        shared.module[-1].weight.zero_()
+    found = policy.targets(batch(), None, 4).targets
+    assert found is not None and shared.module.training
+    np.testing.assert_allclose(found.numpy(), slow_targets(batch().images, ALL), atol=1e-6)
+
+
 def test_what_outcomes_depend_on_is_recorded() -> None:
     record = made("label_distillation=run:r#m", teacher=asked_for(ALL)).record()
     assert json.loads(json.dumps(record)) == record

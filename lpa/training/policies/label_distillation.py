@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any, Self
 
 import numpy as np
@@ -37,7 +38,7 @@ class LabelDistillation(Policy):
     Parameters
     ----------
     teacher : LoadedModel
-        In evaluation mode.
+        Stays as it is; a copy goes to the device.
     outputs : array of int64, shape [outputs]
         Run's class of each of its outputs, -1 for none.
     device : torch.device
@@ -57,7 +58,8 @@ class LabelDistillation(Policy):
     ) -> None:
         self._teacher, self._hard = teacher, hard
         self._outputs = outputs
-        self._module = teacher.module.to(device).eval().requires_grad_(False)
+        # A copy: the loaded model may be shared with trainings on other devices.
+        self._module = copy.deepcopy(teacher.module).to(device).eval().requires_grad_(False)
         kept = np.flatnonzero(outputs >= 0)
         self._kept = torch.from_numpy(kept).to(device)
         self._place = torch.from_numpy(outputs[kept]).to(device)
