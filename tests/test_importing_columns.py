@@ -79,7 +79,9 @@ def test_counts_are_recognised_by_what_they_count() -> None:
         ("a pred", {"prediction": "pret"}, "unknown column of f.csv 'pret': did you mean 'pred'? "
          "(from --map prediction=pret)"),
         ("class correct", {}, "f.csv has no column 'n' among class, correct, which counts need; "
-         "name it with --map n=COLUMN"),
+         "name it with --map n=COLUMN, or add it to the file"),
+        ("path;pred", {"sample": "path"}, "f.csv, line 1: 'path;pred' is one column; expected "
+         "columns separated by commas: save the file with commas"),
     ],
 )  # fmt: skip
 def test_missing_columns_are_named(names: str, mapping: dict[str, str], message: str) -> None:
@@ -99,6 +101,7 @@ def test_a_map_is_read_in_one_text_or_several() -> None:
     [
         ("sample", "--map 'sample': expected TARGET=COLUMN, e.g. sample=path,prediction=pred"),
         ("sample=a,sample=b", "--map sample is given twice; give one column for it"),
+        ("path=sample", "--map path=sample: what a column is comes first; write sample=path"),
         ("axes=a", "unknown target of --map 'axes': did you mean 'axis'? (TARGET=COLUMN)"),
     ],
 )  # fmt: skip

@@ -53,7 +53,8 @@ def test_counts_are_stored_and_read_as_they_are() -> None:
     }]  # fmt: skip
     assert str(done).splitlines()[-2:] == [
         "left out: no prediction for every sample: paired tests, losses and thresholds with "
-        "intervals over images, rankings, drift, comparison of models; what remains is `lpa test`",
+        "intervals over images, rankings, drift, comparison of models; what remains: `lpa test`, "
+        "`lpa curves` and `lpa report`",
         "30 counts added",
     ]
 
@@ -177,6 +178,43 @@ def test_accuracies_that_are_of_no_run_are_named(accuracy: float, message: str) 
     counts.loc[0, "accuracy"] = accuracy
     counts.to_csv("counts.csv", index=False)
     assert refused("counts.csv", "run") == message
+
+
+def test_an_accuracy_that_contradicts_the_counts_beside_it_is_named() -> None:
+    counts = table()
+    share = counts["correct"] / counts["n"]
+    counts.assign(accuracy=(100 * share).round(1)).to_csv("counts.csv", index=False)
+    import_results("counts.csv", "per-cent")  # Of the same numbers, in per cent and rounded.
+    wrong = counts.assign(accuracy=share)
+    wrong.loc[3, "accuracy"] = 0.123
+    wrong.to_csv("counts.csv", index=False)
+    assert refused("counts.csv", "run") == (
+        f"counts.csv, line 5, column 'accuracy': 0.123, and correct / n is {share[3]:.4g}; "
+        "expected the same: mend the row, or take one of the columns out"
+    )
+
+
+def test_classes_that_tests_will_leave_out_are_told() -> None:
+    counts = table()
+    counts = counts.drop(index=counts.index[-1])  # The last run at .08 lacks the eels.
+    counts.loc[0, "n"] += 1
+    counts.to_csv("counts.csv", index=False)
+    read = import_results("counts.csv", "run", labels="nowhere.csv").read
+    assert read[-3:] == [
+        "rn50 on crop: 1 of 3 classes are there in some training runs only, first 'eel' (rn50 at "
+        "crop 0.08, replicate 4): tests leave such classes out",
+        "rn50 on crop: 1 of 3 classes are there with another number of images in some, first 'cat' "
+        "(rn50 at crop 1, replicate 0): tests leave such classes out",
+        "--labels is not read: counts say how many predictions of a class are right",
+    ]
+
+
+def test_counts_without_the_reference_say_what_cannot_be_tested() -> None:
+    table((0.5, 0.08)).to_csv("counts.csv", index=False)
+    assert import_results("counts.csv", "run").omissions[1:] == [
+        "nothing of rn50 at crop 1, the reference: tests against it, until it is imported too; "
+        "`lpa test --values` compares others"
+    ]
 
 
 def test_damage_is_named() -> None:

@@ -72,6 +72,7 @@ def test_signs_of_regular_expressions_in_a_pattern_are_plain(here: Path) -> None
          "files that exist, with {value} and {replicate} for the numbers in their names"),
         (["crop{vale}.csv"], "unknown field of a file name 'vale': did you mean 'value'? "
          "(in 'crop{vale}.csv')"),
+        (["."], "'.' is a directory; expected files, e.g. './crop{value}_s{replicate}.csv'"),
         (["cropX.csv", "*.csv"], "'cropX.csv' is named twice; name each file once"),
     ],
 )  # fmt: skip

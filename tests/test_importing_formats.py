@@ -105,6 +105,8 @@ def test_probabilities_in_place_of_logits(logits: np.ndarray) -> None:
          "is 1.5; expected a probability from 0 to 1"),
         ({"logits": np.zeros((39, 5))}, "m.npz: 'sample' has 40 rows and 'logits' has 39; expected "
          "arrays of the same rows"),
+        ({"logits": np.zeros(40)}, "m.npz, column 'logits' holds one value a row; expected a row "
+         "of all outputs: a matrix [N, classes], or lists such as [0.9 0.05]"),
     ],
 )  # fmt: skip
 def test_outputs_that_do_not_fit_are_refused(arrays: dict[str, np.ndarray], message: str) -> None:
@@ -132,6 +134,8 @@ def test_without_names_of_samples_only_counts_are_kept_unless_rows_are_the_same(
     run = read("m.npz", "rows", labels=None, by_row=True)
     assert run.samples.name == tuple(map(str, range(40)))
     np.testing.assert_array_equal(run.column("prediction")[0], logits.argmax(axis=1))
+    again = import_results("m.npz", "again", model="m", classes="classes.txt", by_row=True)
+    assert again.read[0] == "m.npz: sample by row; label, logits"
     # In the order of the name-sorted data set:
     named = read("m.npz", "sorted", by_row=True)
     assert named.samples.name == tuple(SAMPLES)
@@ -317,6 +321,16 @@ def test_indices_that_nothing_names_are_refused(
     with pytest.raises(InputError) as error:
         import_results("p.csv", "run", model="m")
     assert str(error.value) == message
+
+
+def test_what_is_no_index_among_indices_is_the_one_that_is_named() -> None:
+    table(["0", "1", "1.5"], ["x", "y", "x"])
+    Path("classes.txt").write_text("x\ny\n")
+    with pytest.raises(InputError) as error:
+        import_results("p.csv", "run", model="m", classes="classes.txt")
+    assert (
+        str(error.value) == "p.csv, line 4, column 'prediction': unknown class '1.5': known: x, y"
+    )
 
 
 def test_indices_are_imagenets_where_the_labels_are_its_synsets() -> None:

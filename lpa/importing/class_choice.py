@@ -162,9 +162,10 @@ def find_classes(classes: Classes, texts: Sequence[str]) -> Codes:
     """
     plain = [text for text in texts if not _is_outside(text, classes)]
     found = classes.find(plain) if plain else np.empty(0, dtype=np.int64)
-    if is_whole(plain) and (found < 0).all():
-        # Indices, of which some are out of range: only these are not found.
-        found = find_indices(classes, plain)
+    if plain and (found < 0).all():
+        # Indices, of which some are out of range or no index at all: only these are not found.
+        whole = [place for place, text in enumerate(plain) if is_whole([text])]
+        found[whole] = find_indices(classes, [plain[place] for place in whole])
     lost = [place for place in np.flatnonzero(found < 0) if ": " in plain[place]]
     if lost:
         # timm's detailed labels: "tench, Tinca tinca: freshwater dace-like game fish ..."

@@ -57,12 +57,19 @@ class Layout:
 
     def __str__(self) -> str:
         """Say it in one line: ``sample = path, prediction = pred``."""
+        columns = dict(self.columns)
+        others = [names for target, names in columns.items() if target != "sample"]
+        # With --by-row no column names the samples, and another one stands for it in messages.
+        by_row = ["sample by row"] if columns.get("sample") in others else []
+        if by_row:
+            del columns["sample"]
         told = [
             f"{target} = {names[0]}" + (f" to {names[-1]}" if len(names) > 1 else "")
-            for target, names in self.columns.items()
+            for target, names in columns.items()
             if names != (target,)
         ]
-        own = [target for target, names in self.columns.items() if names == (target,)]
+        told = by_row + told
+        own = [target for target, names in columns.items() if names == (target,)]
         return "; ".join(filter(None, (", ".join(told), ", ".join(own))))
 
 
@@ -90,9 +97,14 @@ def parse_map(texts: Sequence[str]) -> dict[str, str]:
 
 def check_targets(mapping: Mapping[str, str]) -> None:
     """Refuse a mapping of something that no column can be."""
-    for target in mapping:
-        if target not in TARGETS:
-            raise unknown("target of --map", target, TARGETS, "TARGET=COLUMN")
+    for target, column in mapping.items():
+        if target in TARGETS:
+            continue
+        if column in TARGETS:
+            raise InputError(
+                f"--map {target}={column}: what a column is comes first; write {column}={target}"
+            )
+        raise unknown("target of --map", target, TARGETS, "TARGET=COLUMN")
 
 
 def find_layout(path: str, names: Sequence[str], mapping: Mapping[str, str]) -> Layout:
@@ -112,6 +124,11 @@ def find_layout(path: str, names: Sequence[str], mapping: Mapping[str, str]) -> 
     InputError
         For a mapped column that is not there, and for a file without predictions or counts.
     """
+    if len(names) == 1 and re.search("[;\t|]", names[0]):
+        raise InputError(
+            f"{path}, line 1: {names[0]!r} is one column; expected columns separated by commas: "
+            "save the file with commas"
+        )
     given = {target: _present(path, target, names, column) for target, column in mapping.items()}
     timm = _timm(names)
     if timm is not None and _is_timms(given, timm, names):
@@ -203,5 +220,5 @@ def _require(
         if target not in columns:
             raise InputError(
                 f"{path} has no column {target!r} among {', '.join(names)}, which {what} need; "
-                f"name it with --map {target}=COLUMN"
+                f"name it with --map {target}=COLUMN, or add it to the file"
             )

@@ -13,11 +13,14 @@ from lpa.errors import InputError
 from lpa.importing.places import Place
 from lpa.importing.rows import Rows
 
-__all__ = ["check_twice", "of_predictions", "of_table"]
+__all__ = ["check_twice", "of_predictions", "of_table", "uneven"]
 
 NEAR = 0.25
 """How far accuracy x n may be from a whole number: more than rounded accuracies are, and less than
 means over runs are in many of their classes."""
+
+ROUNDED = 0.0051
+"""How far an accuracy may be from correct / n: as far as one that is rounded to two digits."""
 
 Codes = npt.NDArray[np.int64]
 
@@ -64,6 +67,8 @@ def of_table(
         whole = np.abs(share * n - correct) <= NEAR
         expected = "accuracy x n near a whole number of images (the accuracy of one run on n)"
     _refuse(rows, target, ~(whole & (correct >= 0) & (correct <= n)), expected)
+    if target == "correct" and "accuracy" in rows.numbers:
+        _check_shares(rows, correct / n)
     key = codes * len(classes) + found
     unique, first = np.unique(key, return_index=True)
     if len(unique) < len(key):
@@ -73,6 +78,50 @@ def of_table(
             f"{places[int(codes[again])]}; expected each class once per training run"
         )
     return _frame(places, codes, classes, found, correct, n)
+
+
+def _check_shares(rows: Rows, share: npt.NDArray[np.float64]) -> None:
+    """Refuse accuracies that are not correct / n, as a share or in per cent."""
+    told = rows.numbers["accuracy"]
+    far = np.minimum(np.abs(told - share), np.abs(told / 100 - share)) > ROUNDED
+    if far.any():
+        row = int(np.argmax(far))
+        raise InputError(
+            f"{rows.where(row, 'accuracy')}: {told[row]:g}, and {rows.column('correct')} / "
+            f"{rows.column('n')} is {share[row]:.4g}; expected the same: mend the row, or take one "
+            "of the columns out"
+        )
+
+
+def uneven(counts: pd.DataFrame) -> list[str]:
+    """Say which classes are not in every training run with the same number of images.
+
+    Parameters
+    ----------
+    counts : DataFrame
+        As of :func:`of_table`, of all files.
+    """
+    said = []
+    for (model, axis), part in counts.groupby(["model", "axis"], dropna=False):
+        of = f"{model} on {axis}" if isinstance(axis, str) else str(model)
+        part = part.assign(value=part["value"].fillna(0.0))
+        sizes = part.pivot_table("n", ["value", "replicate"], "class", dropna=False, observed=True)
+        sizes = sizes.reindex(part.set_index(["value", "replicate"]).index.unique())
+        usual = sizes.median()
+        for wrong, what in (
+            (sizes.isna(), "in some training runs only"),
+            (sizes.notna() & sizes.ne(usual), "with another number of images in some"),
+        ):
+            names = list(sizes.columns[wrong.any()])
+            if names:
+                value, replicate = sizes.index[int(wrong[names[0]].to_numpy().argmax())]
+                place = str(Place(str(model), axis if isinstance(axis, str) else None,
+                                  float(value), int(replicate)))  # fmt: skip
+                said.append(
+                    f"{of}: {len(names)} of {sizes.shape[1]} classes are there {what}, first "
+                    f"{names[0]!r} ({place}): tests leave such classes out"
+                )
+    return said
 
 
 def _refuse(rows: Rows, target: str, wrong: npt.NDArray[np.bool_], expected: str) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lpa.axes import Axis
+from lpa.axes import Axis, format_value
 from lpa.classes import Classes
 from lpa.errors import InputError
 from lpa.importing import counts as counted
@@ -40,6 +40,10 @@ def import_counts(
     frames, classes = of(asked, read, run, notes)
     counted.check_twice(frames, [file.rows.table.path for file in read])
     counts = pd.concat(frames, ignore_index=True)
+    notes += counted.uneven(counts)
+    if read[0].rows.layout.kind == "counts" and asked.labels is not None:
+        notes.append("--labels is not read: counts say how many predictions of a class are right")
+    identity = identity_of_counts(counts, axes)
     store = Store(asked.out)
     new = new_counts(store, counts)
     samples = run.declared if run else _no_samples()
@@ -50,14 +54,29 @@ def import_counts(
     )
     add_counts(store, new)
     return Imported(
-        Path(asked.out), notes, identity_of_counts(counts, axes),
+        Path(asked.out), notes, identity,
         pd.DataFrame({"sample": [], "label": [], "prediction": []}), "",
         [
             "no prediction for every sample: paired tests, losses and thresholds with intervals "
-            "over images, rankings, drift, comparison of models; what remains is `lpa test`"
+            "over images, rankings, drift, comparison of models; what remains: `lpa test`, "
+            "`lpa curves` and `lpa report`",
+            *_without_reference(counts, axes, identity),
         ],
         len(new), len(counts) - len(new), "counts",
     )  # fmt: skip
+
+
+def _without_reference(
+    counts: pd.DataFrame, axes: dict[str, Axis], identity: pd.DataFrame
+) -> list[str]:
+    """Say which axes lack their reference value."""
+    there = set(zip(identity["model"], identity["axis"], strict=True))
+    return [
+        f"nothing of {model} at {axis} {format_value(axes[axis].reference)}, the reference: tests "
+        f"against it, until it is imported too; `lpa test --values` compares others"
+        for model, axis in counts[["model", "axis"]].dropna().drop_duplicates().to_numpy()
+        if (model, axis) not in there
+    ]
 
 
 def _frames_of_tables(
@@ -87,7 +106,7 @@ def _frames_of_rows(
         if label is None:
             raise InputError(
                 f"{file.rows.table.path} has no column of labels, and its samples have no names; "
-                "give --map label=COLUMN"
+                "give --map label=COLUMN, or name the samples with --map sample=COLUMN or --by-row"
             )
         best = matcher.predictions(file.rows)
         measured = measure(file.rows, best, label, matcher.classes)

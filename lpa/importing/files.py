@@ -79,6 +79,11 @@ def _fitting(pattern: str) -> tuple[list[FoundFile], list[str]]:
     """Return the files that fit, and those that fit except for the form of a field."""
     if Path(pattern).expanduser().is_file():
         return [FoundFile(pattern)], []
+    if Path(pattern).expanduser().is_dir():
+        raise InputError(
+            f"{pattern!r} is a directory; expected files, e.g. "
+            f"'{Path(pattern).as_posix()}/crop{{value}}_s{{replicate}}.csv'"
+        )
     pieces = re.split(r"\{([^{}]*)\}", pattern)
     wanted, expression = "", ""
     seen: set[str] = set()

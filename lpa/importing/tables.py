@@ -155,6 +155,11 @@ class Table:
                     f"{self.path}, array {column!r} holds {values.dtype}; expected numbers"
                 )
             return values
+        if not self.is_list(column):
+            raise InputError(
+                f"{self.path}, column {column!r} holds one value a row; expected a row of all "
+                "outputs: a matrix [N, classes], or lists such as [0.9 0.05]"
+            )
         cells = self._list_cells(column, words=False)
         try:
             return np.array(cells, dtype=np.float64).reshape(len(cells), -1)
