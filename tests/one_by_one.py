@@ -17,13 +17,15 @@ NORMALISING = (nn.BatchNorm1d, nn.BatchNorm2d, nn.LayerNorm, nn.GroupNorm)
 
 
 def make_optimizer(module: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """Make torch's optimizer; normalisation layers (by type, of the small models) do not decay."""
+    """Make torch's optimizer; normalisation layers and what a model exempts do not decay."""
     kept = [
         parameter
         for layer in module.modules()
         if isinstance(layer, NORMALISING)
         for parameter in layer.parameters()
     ]
+    if hasattr(module, "no_weight_decay"):
+        kept += [module.get_parameter(name) for name in module.no_weight_decay()]
     others = [p for p in module.parameters() if all(p is not one for one in kept)]
     groups = [{"params": others, "weight_decay": recipe.weight_decay}]
     if kept:
@@ -63,6 +65,8 @@ def train(
             nn.utils.clip_grad_norm_(module.parameters(), recipe.gradient_clip)
         optimizer.step()
         losses.append(loss.item())
+        if not recipe.ema:
+            continue
         for name, tensor in module.state_dict().items():
             if name not in averaged or not tensor.is_floating_point():
                 averaged[name] = tensor.clone()
