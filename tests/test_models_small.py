@@ -130,8 +130,10 @@ def test_each_learns_a_colour_from_a_few_images(name: str) -> None:
     assert (module.eval()(images).argmax(1) == labels).double().mean() > 0.9
 
 
-def test_patches_of_the_transformer_are_an_eighth_of_the_shorter_side() -> None:
-    sides = {8: (1, 64), 28: (4, 49), 30: (4, 64), 32: (4, 64), 64: (8, 64)}
+def test_patches_of_the_transformer_are_an_eighth_of_the_shorter_side_and_two_pixels_at_least() -> (
+    None
+):
+    sides = {8: (2, 16), 28: (4, 49), 30: (4, 64), 32: (4, 64), 64: (8, 64)}
     for side, (patch, tokens) in sides.items():
         module: Any = build("small_vit", 2, (side, side))
         assert module.patches.kernel_size == (patch, patch)
