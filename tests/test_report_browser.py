@@ -367,6 +367,9 @@ def test_a_printed_page_holds_every_figure(lands: Visit) -> None:
     lands.page.emulate_media(media="print")
     hidden = "[...document.querySelectorAll('.toolbar, .download, .actions, .finder')]"
     assert lands.page.evaluate(f"{hidden}.every(node => getComputedStyle(node).display === 'none')")
+    # Nothing that scrolls on a screen is cut off on paper.
+    scrolled = "[...document.querySelectorAll('.scroll')]"
+    assert lands.page.evaluate(f"{scrolled}.every(n => n.scrollHeight <= n.clientHeight + 1)")
 
 
 def test_several_runs_stand_on_one_page(browser: Any, tmp_path_factory: Any) -> None:
