@@ -79,8 +79,8 @@ class SmallVit(nn.Module):
 
     Parameters as :class:`SmallCnn`. Patches are an eighth of the shorter side, rounded up, and at
     least 2 pixels, so that a side has at most 8 of them on square images (28 pixels: 7 by 7
-    patches of 4); images are padded with zeros to whole patches. 140,938 parameters at 28 pixels with 10 classes. Made for
-    one size: the position of each patch is learnt.
+    patches of 4); images are padded with zeros to whole patches. Made for one size: the position
+    of each patch is learnt. 140,938 parameters at 28 pixels with 10 classes.
     """
 
     def __init__(self, outputs: int, size: tuple[int, int] = (28, 28), drop_rate: float = 0.0):
