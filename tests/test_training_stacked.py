@@ -505,6 +505,20 @@ def test_models_of_different_shape_are_refused_with_the_parameter() -> None:
     )
 
 
+def test_models_whose_code_reads_another_number_are_refused() -> None:
+    class Dropping(nn.Sequential):
+        def __init__(self, rate: float) -> None:
+            super().__init__(nn.Flatten(), nn.Linear(192, 10))
+            self.drop_rate = rate
+
+    with pytest.raises(InputError) as caught:
+        stacked([Dropping(0.0), Dropping(0.5)], THREE[:2])
+    assert str(caught.value) == (
+        "models 0 and 1 differ in 'drop_rate' (0.0 and 0.5) and cannot be stacked; expected one "
+        "architecture, or train one after another with --stack 1"
+    )
+
+
 # ---- how many --------------------------------------------------------------------------------
 
 

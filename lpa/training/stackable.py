@@ -138,20 +138,33 @@ class _Running:
 
 
 def different(modules: Sequence[nn.Module]) -> InputError | None:
-    """Say in which parameter or buffer models differ in shape, or None."""
-    shapes = [
-        {name: list(value.shape) for name, value in (*m.named_parameters(), *m.named_buffers())}
-        for m in modules
-    ]
-    for index, found in enumerate(shapes):
-        for name in sorted(shapes[0].keys() | found.keys()):
-            one, other = shapes[0].get(name, "absent"), found.get(name, "absent")
+    """Say in what, but for the numbers in parameters and buffers, models differ, or None.
+
+    A stack runs the first model's code for all: a layer's setting that is no tensor (timm's
+    ``drop_rate``) must be the same, or the other models would silently get the first one's.
+    """
+    described = [_described(module) for module in modules]
+    for index, found in enumerate(described):
+        for name in sorted(described[0].keys() | found.keys()):
+            one, other = described[0].get(name, "absent"), found.get(name, "absent")
             if one != other:
                 return InputError(
                     f"models 0 and {index} differ in {name!r} ({one} and {other}) and cannot be "
                     f"stacked; expected one architecture, or {WAY_OUT}"
                 )
     return None
+
+
+def _described(module: nn.Module) -> dict[str, Any]:
+    """Return shapes, and the layers' settings and types, by name."""
+    named = (*module.named_parameters(), *module.named_buffers())
+    found: dict[str, Any] = {name: list(value.shape) for name, value in named}
+    for name, layer in module.named_modules():
+        found[name or "the model"] = type(layer).__name__
+        for attribute, value in vars(layer).items():
+            if isinstance(value, bool | int | float | str | tuple):
+                found[f"{name}.{attribute}".lstrip(".")] = value
+    return found
 
 
 def trainable(module: nn.Module, seed: int) -> nn.Module:

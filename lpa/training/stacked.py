@@ -50,7 +50,7 @@ class StackedLearner:
     Raises
     ------
     InputError
-        When the models differ in shape.
+        When the models differ in shape, or in a setting of a layer that is no tensor.
     """
 
     def __init__(
@@ -64,9 +64,6 @@ class StackedLearner:
         seeds: Sequence[int],
         classes: int,
     ) -> None:
-        error = different(modules)
-        if error is not None:
-            raise error
         self.count, self.device, self.precision, self.classes = (
             len(modules),
             device,
@@ -79,6 +76,9 @@ class StackedLearner:
             trainable(module, seed).to(device=device, dtype=self.dtype)
             for module, seed in zip(modules, seeds, strict=True)
         ]
+        error = different(copies)
+        if error is not None:
+            raise error
         self.module = copies[0]
         self.mean = torch.tensor(mean, dtype=self.dtype, device=device).view(-1, 1, 1)
         self.std = torch.tensor(std, dtype=self.dtype, device=device).view(-1, 1, 1)
