@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from pathlib import Path
 from typing import Any
@@ -171,6 +172,8 @@ def command(**options: Any) -> None:
         return
     with stop_on_signals() as stop:
         run = lpa.train_sweep(stop=stop, **asked)
+    if os.environ.get("RANK", "0") != "0":
+        return  # Another process of the same training speaks.
     folder = shlex.quote(str(run.path))
     click.echo(f"run: {run.path}")
     if not len(run.outcomes.cells):

@@ -227,8 +227,7 @@ class CellTask:
             return []
         summaries: list[CellSummary] = []
         total = self.work.total(self.units)
-        shown = self.progress and self.world.first
-        with Progress(total, "images", self.work.title, shown) as progress:
+        with Progress(total, "images", self.work.title, self.progress) as progress:
             workers = self.work.workers(self.samples, stop, progress.tick)
             for summary in run_units(self.units, workers, stop):
                 summaries.append(summary)

@@ -95,9 +95,10 @@ def prepare_sweep(
     progress: bool = True,
 ) -> CellTask:
     """Check all that a sweep needs, and find what is missing. See :func:`lpa.train_sweep`."""
-    say = _say if progress else (lambda text: None)
     devices = devices_of(device)
     world = World.join(devices[0].type)
+    progress = progress and world.first
+    say = _say if progress else (lambda text: None)
     devices = world.devices(devices)
     swept = parse_regularizer(regularizer or DEFAULT_REGULARIZER)
     overrides = PreprocessingOverrides(

@@ -114,7 +114,7 @@ def train_sweep(
             timer.cancel()
     task.check_finished(summaries, stop)
     run = open_run(task.store.root, strict=strict)
-    if task.progress and task.world.first:
+    if task.progress:
         _say_left_out(task, summaries, run)
     return run
 
