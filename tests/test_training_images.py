@@ -154,6 +154,8 @@ def test_a_part_shares_memory_and_shows_the_same(tmp_path: Path) -> None:
     assert part.sizes.tolist() == images.sizes[[17, 3]].tolist()
     rows, boxes = np.array([0, 1]), smaller(images.view_boxes[[17, 3]])
     assert torch.equal(part.crops(rows, boxes), images.crops(np.array([17, 3]), boxes))
+    boxes[0] = part.view_boxes[0]
+    assert torch.equal(part.crops(rows, boxes), images.crops(np.array([17, 3]), boxes))
     assert torch.equal(part.views(rows), images.views(np.array([17, 3])))
 
 
@@ -269,6 +271,11 @@ def test_views_larger_than_512_are_no_originals(tmp_path: Path) -> None:
     assert images.sizes.tolist() == [[512, 512]]
     assert images.view_boxes.tolist() == [[0, 0, 512, 512]]
     assert np.array_equal(images.views(np.array([0]))[0].numpy(), layout(pixels))
+    stored = Image.fromarray(pixels).resize((512, 512), Image.BICUBIC)
+    boxes = smaller(images.view_boxes)
+    assert_within_a_level(
+        images.crops(np.array([0]), boxes), [by_pillow(stored, boxes[0], images.view)]
+    )
 
 
 @pytest.mark.parametrize(
