@@ -219,17 +219,21 @@ class CellTask:
         InputError
             When the store cannot be written or data cannot be read.
         """
+        # All processes have looked at the folder before one of them writes into it.
+        self.world.wait()
         if self.world.first:
             create_or_check(self.store, self.record, self.samples)
             self.work.begin(self.store)
             put_plan(self.store, self._plan_record())
-        if not self.units or stop.is_set():
+        if not self.units or self.world.agreed(stop.is_set()):
             return []
+        # Processes that share each unit agree on where to stop; none leaves the others alone.
+        own = stop if self.world.size == 1 else threading.Event()
         summaries: list[CellSummary] = []
         total = self.work.total(self.units)
         with Progress(total, "images", self.work.title, self.progress) as progress:
             workers = self.work.workers(self.samples, stop, progress.tick)
-            for summary in run_units(self.units, workers, stop):
+            for summary in run_units(self.units, workers, own):
                 summaries.append(summary)
                 for cell, reason in summary.failures:
                     progress.note(f"failed: {cell}: {reason}")
@@ -258,7 +262,8 @@ class CellTask:
         planned = sum(len(unit.cells) for unit in self.units)
         failures = [failure for summary in summaries for failure in summary.failures]
         what = self.work.what
-        if stop.is_set() and done + len(failures) < planned:
+        stopped = stop.is_set() or any(summary.stopped for summary in summaries)
+        if stopped and done + len(failures) < planned:
             raise Stopped(
                 f"stopped after {done} of {planned} {what}, which are stored in {self.store}, "
                 "with the state of those under way; the same command goes on from there"

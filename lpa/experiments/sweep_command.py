@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
+from lpa.axes import format_value
 from lpa.outcomes import Store
 from lpa.plans import SweepPlan
 
@@ -18,7 +19,7 @@ def command(plan: SweepPlan, store: Store) -> str:
     words = ["lpa", "train-sweep", "--data", plan.data, "--model", plan.model]
     words += ["--regularizer", axis.axis.name, "--values", values, "--seeds", str(axis.draws)]
     for name, value in plan.held.items():
-        words += ["--set", f"{name}={value:g}"]
+        words += ["--set", f"{name}={format_value(value)}"]
     for policy in plan.policies if plan.policies != ("plain",) else ():
         words += ["--policy", policy]
     options: list[tuple[str, Any]] = [

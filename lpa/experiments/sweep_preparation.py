@@ -186,6 +186,8 @@ def prepare_sweep(
     record = check_record(store, _record(plan, parts, present, devices), parts.test.samples)
     _check_training(store, record, parts)
     say(f"model: {name or architecture} ({made.architecture}), {made.preprocessing}")
+    for note in made.notes:
+        say(f"       {note}")
     say(
         f"data: {chosen.test.name}, {len(parts.train)} images to train on, {len(parts.test)} to "
         f"evaluate, {len(chosen.classes)} classes"
@@ -311,13 +313,14 @@ def _record(
 
 def _precision(plan: SweepPlan, present: RunRecord | None, device: torch.device) -> str:
     """Resolve ``auto``: bf16 on CUDA, whose range needs no scaling of the loss, else fp32."""
-    if plan.precision != "auto":
-        if plan.precision == "fp16" and device.type == "cpu":
-            raise InputError("precision 'fp16' is not for a CPU; expected fp32 or bf16")
-        return plan.precision
-    if present is not None:
-        return present.precision
-    return "bf16" if device.type == "cuda" else "fp32"
+    found = plan.precision
+    if found == "auto" and present is not None:
+        found = present.precision
+    if found == "auto":
+        found = "bf16" if device.type == "cuda" else "fp32"
+    if found == "fp16" and device.type == "cpu":
+        raise InputError("precision 'fp16' is not for a CPU; expected fp32 or bf16")
+    return found
 
 
 def _check_training(store: Store, record: RunRecord, parts: Parts) -> None:

@@ -16,9 +16,10 @@ from lpa.experiments.cell_task import (
     kept_samples,
 )
 from lpa.experiments.sweep_data import SweepData
-from lpa.experiments.sweep_worker import DeviceData, Training, TrainingWorker
+from lpa.experiments.sweep_worker import DeviceData, Training, TrainingWorker, group_key
 from lpa.models.untrained import UntrainedModel
-from lpa.outcomes import Cell, RunRecord, Samples, Store, WorkUnit
+from lpa.outcomes import Cell, RunRecord, Samples, Store, StoredUnits, WorkUnit
+from lpa.training.checkpoint import Checkpoint
 from lpa.training.distributed import World
 
 __all__ = ["TRAINING_SAMPLES", "TrainingWork"]
@@ -74,16 +75,26 @@ class TrainingWork:
         ]
 
     def begin(self, store: Store) -> None:
-        """Store which images are trained on."""
+        """Store which images are trained on; drop checkpoints of what is stored already.
+
+        A kill between the two leaves one.
+        """
         if not store.exists(TRAINING_SAMPLES):
             store.put(TRAINING_SAMPLES, self.data.parts.train.samples.to_parquet_bytes())
+        if not store.list("checkpoints"):
+            return
+        done = StoredUnits(store).present().get(0, set())
+        for unit in self.groups():
+            if all(cell.id in done for cell in unit.cells):
+                Checkpoint(store, group_key(unit), self.devices[0]).delete()
 
     def total(self, units: Sequence[WorkUnit]) -> int:
-        """Return the training images of all epochs."""
+        """Return the images of all updates; what fills no batch is not shown in an epoch."""
         return sum(
-            self.trainings[cell.id].recipe.epochs * len(self.data.train)
+            recipe.epochs * (count - count % min(recipe.batch_size, count))
+            for count in (len(self.data.train),)
             for unit in units
-            for cell in unit.cells
+            for recipe in (self.trainings[cell.id].recipe for cell in unit.cells)
         )
 
     def workers(

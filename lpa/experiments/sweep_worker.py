@@ -26,7 +26,7 @@ from lpa.training.policies.policy import Policy
 from lpa.training.stacked import StackedLearner
 from lpa.training.weights import WeightsFacts, put_weights
 
-__all__ = ["DeviceData", "Training", "TrainingWorker"]
+__all__ = ["DeviceData", "Training", "TrainingWorker", "group_key"]
 
 
 @dataclass(frozen=True)
@@ -129,6 +129,9 @@ class TrainingWorker:
         """
         group = [self.trainings[cell.id] for cell in unit.cells]
         summary = CellSummary()
+        if self.world.agreed(self.stop.is_set()):
+            summary.stopped = True
+            return summary
         try:
             course = self._course(unit, group)
             finished = course.run()
@@ -141,6 +144,8 @@ class TrainingWorker:
             return summary
         if self.world.first:
             self._store(unit, group, course, summary)
+        else:
+            summary.cells = len(unit.cells)
         course.checkpoint.delete()
         self.world.wait()
         return summary
@@ -189,16 +194,16 @@ class TrainingWorker:
             for training in group
         ]
         self.world.check(feeds[0].batch_size)
-        key = content_hash([cell.id for cell in unit.cells])
         return GroupTraining(
             self._learner(group),
             feeds,
             [training.recipe for training in group],
             mean,
             std,
-            Checkpoint(self.store, key, self.device, writes=self.world.first),
+            Checkpoint(self.store, group_key(unit), self.device, writes=self.world.first),
             lambda: self.world.agreed(self.stop.is_set()),
             self.tick,
+            self.world,
         )
 
     def _learner(self, group: Sequence[Training]) -> Learner:
@@ -259,6 +264,11 @@ class TrainingWorker:
         if self.world.first:
             put_failure(self.store, 0, cell.model, reason, [cell.id])
         summary.failures.append((named(cell), reason))
+
+
+def group_key(unit: WorkUnit) -> str:
+    """Return the name of a group's checkpoint."""
+    return content_hash([cell.id for cell in unit.cells])
 
 
 _INITIALISING = threading.Lock()
