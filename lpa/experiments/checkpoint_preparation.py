@@ -18,7 +18,7 @@ from lpa.experiments.checkpoint_work import CheckpointLoader, CheckpointWork, fi
 from lpa.experiments.devices import precision_of, shard_size_of
 from lpa.experiments.matching import data_labels, measured, run_classes
 from lpa.experiments.preparation import declared_samples
-from lpa.experiments.sweep_command import command
+from lpa.experiments.sweep_command import asking
 from lpa.models.loaded import LoadedModel
 from lpa.models.preprocessing import PreprocessingOverrides
 from lpa.outcomes import (
@@ -73,6 +73,7 @@ def prepare_checkpoints(
         axis=_planned(swept, ready),
         data=str(data) if isinstance(data, str | os.PathLike) else source.name,
         split=split,
+        classes=None if classes is None else str(classes),
         per_class=per_class,
         limit=limit,
         seed=seed,
@@ -119,7 +120,7 @@ def prepare_checkpoints(
         workers,
         shard_size_of(devices),
     )
-    asked = {**plan.to_dict(), "models": {loader.name: facts}, "command": command(plan, store)}
+    asked = {**plan.to_dict(), "models": {loader.name: facts}, "command": asking(plan, store, data)}
     task = CellTask(store, record, samples, asked, work, devices, shard, progress=progress)
     task.find_missing()
     return task

@@ -18,7 +18,7 @@ from lpa.experiments.cell_task import CellTask
 from lpa.experiments.checkpoint_preparation import prepare_checkpoints
 from lpa.experiments.devices import devices_of
 from lpa.experiments.progress import Progress
-from lpa.experiments.sweep_command import command
+from lpa.experiments.sweep_command import asking
 from lpa.experiments.sweep_data import SweepData
 from lpa.experiments.sweep_work import TRAINING_SAMPLES, TrainingWork
 from lpa.experiments.sweep_worker import Training
@@ -46,7 +46,7 @@ from lpa.training.regularizers import (
 )
 from lpa.training.regularizers.regularizer import Regularizer
 from lpa.training.splits import TEST_SHARE, ChosenParts, Parts, choose_parts, held_out
-from lpa.training.stackable import stack_size, stackable
+from lpa.training.stackable import different, stack_size, stackable
 
 __all__ = ["DEFAULT_DATA", "DEFAULT_MODEL", "DEFAULT_REGULARIZER", "prepare_sweep"]
 
@@ -167,6 +167,8 @@ def prepare_sweep(
         policies=tuple(spec.text for spec in specs),
         split=split,
         train_split=train_split,
+        test_share=None if test_share == TEST_SHARE else test_share,
+        classes=None if classes is None else str(classes),
         per_class=per_class,
         limit=limit,
         seed=seed,
@@ -192,6 +194,10 @@ def prepare_sweep(
         f"data: {chosen.test.name}, {len(parts.train)} images to train on, {len(parts.test)} to "
         f"evaluate, {len(chosen.classes)} classes"
     )
+    if chosen.divided:
+        say(
+            f"      {chosen.train_split!r} is the only split: {test_share:.0%} of each class is evaluated"
+        )
     if parts.duplicates:
         say(f"      {parts.duplicates} training images are evaluated ones, too: left out")
     trained, measured = _held_out(parts.train.samples, plan.recipe)
@@ -219,7 +225,7 @@ def prepare_sweep(
         devices,
         world,
     )
-    asked = {**plan.to_dict(), "models": models, "command": command(plan, store)}
+    asked = {**plan.to_dict(), "models": models, "command": asking(plan, store, data)}
     task = CellTask(store, record, parts.test.samples, asked, work, devices, shard, world, progress)
     task.find_missing(retry)
     return task
@@ -382,12 +388,16 @@ def _stack(
     InputError
         For a number that is asked for and models that cannot be stacked.
     """
-    module = model.build(0.0)
     recipes = [training.recipe for training in trainings.values()]
+    rates = [recipe.dropout for recipe in recipes]
+    module = model.build(max(rates))
     count = stack_size(plan.stack, module, device)
     if count == 1:
         return 1
-    wrong = stackable(module, recipes, model.view.size)
+    # A layer's own setting of dropout cannot be stacked; a buffer can.
+    wrong = stackable(module, recipes, model.view.size) or different(
+        [model.build(min(rates)), module]
+    )
     if wrong is None:
         return min(count, len(recipes))
     if plan.stack == "auto":

@@ -34,6 +34,10 @@ class SweepPlan:
         ``plain``, ``class_dependent=policy.json``, ...; each is a model of the run.
     split, train_split : str or None
         What is evaluated and what is trained on; None for the data set's default.
+    test_share : float or None
+        Share of data with one split that is evaluated; None for the default.
+    classes : str or None
+        File with the classes' names.
     per_class, limit : int or None
         Selection of the training images: at most so many of each class, and in all.
     seed : int
@@ -64,6 +68,8 @@ class SweepPlan:
     policies: tuple[str, ...] = ("plain",)
     split: str | None = None
     train_split: str | None = None
+    test_share: float | None = None
+    classes: str | None = None
     per_class: int | None = None
     limit: int | None = None
     seed: int = 0
@@ -124,6 +130,8 @@ class SweepPlan:
             "policies": list(self.policies),
             "split": self.split,
             "train_split": self.train_split,
+            "test_share": self.test_share,
+            "classes": self.classes,
             "per_class": self.per_class,
             "limit": self.limit,
             "seed": self.seed,

@@ -10,7 +10,7 @@ import os
 from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from lpa.errors import InputError
@@ -78,13 +78,32 @@ class World:
         """Whether any process wants to stop: all of them stop after the same update."""
         if self.size == 1:
             return stop
-        backend = torch.distributed.get_backend()
-        device = "cuda" if backend == "nccl" else "cpu"
-        flag = torch.tensor(int(stop), device=device)
+        flag = torch.tensor(int(stop), device=_exchange())
         torch.distributed.all_reduce(flag, torch.distributed.ReduceOp.MAX)
         return bool(flag.item())
+
+    def mean(self, values: Tensor) -> Tensor:
+        """Average values over the processes, so that all judge a loss alike."""
+        if self.size == 1:
+            return values
+        shared = values.to(_exchange(), copy=True)
+        torch.distributed.all_reduce(shared)
+        return (shared / self.size).to(values.device)
+
+    def from_first(self, values: Tensor) -> Tensor:
+        """Return the first process's values: batch normalisation's averages differ a little."""
+        if self.size == 1:
+            return values
+        sent = values.to(_exchange(), torch.float64, copy=True)
+        torch.distributed.broadcast(sent, 0)
+        return sent.to(values.device, values.dtype)
 
     def wait(self) -> None:
         """Wait until every process is here."""
         if self.size > 1:
             torch.distributed.barrier()
+
+
+def _exchange() -> str:
+    """Return the kind of device whose tensors the processes can exchange."""
+    return "cuda" if torch.distributed.get_backend() == "nccl" else "cpu"

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from lpa.plans.recipe import Recipe
 from lpa.training.checkpoint import Checkpoint
+from lpa.training.distributed import World
 from lpa.training.evaluation import IMAGES_AT_ONCE
 from lpa.training.feed import Feed
 from lpa.training.learner import Learner
@@ -73,6 +74,8 @@ class GroupTraining:
         Tells whether to stop after the present update.
     tick : callable
         Called with the number of training images that went through a model.
+    world : World
+        The processes that share each batch.
     """
 
     def __init__(
@@ -85,14 +88,17 @@ class GroupTraining:
         checkpoint: Checkpoint,
         stop: Callable[[], bool] = lambda: False,
         tick: Callable[[int], None] = lambda images: None,
+        world: World | None = None,
     ) -> None:
         self.learner, self.feeds, self.recipes = learner, list(feeds), list(recipes)
         self.mean, self.std = mean, std
         self.checkpoint, self.stop, self.tick = checkpoint, stop, tick
+        self.world = world or World()
         self.courses = [Course() for _ in self.feeds]
         self.best: list[dict[str, Tensor] | None] = [None for _ in self.feeds]
         self.updates = self.feeds[0].updates
         self.rates = [LearningRates(recipe, self.updates) for recipe in self.recipes]
+        self.batch_images = sum(feed.batch_size for feed in self.feeds)
         self.epoch = self.update = 0
         self.seconds = 0.0
         self._total = torch.zeros(len(self.feeds), dtype=torch.float64)
@@ -131,16 +137,19 @@ class GroupTraining:
         number = self.epoch * self.updates + self.update
         batches = [feed.batch(self.update) for feed in self.feeds]
         losses = self.learner.step(batches, [rate(number) for rate in self.rates])
-        self._total = self._total.to(losses.device)
+        # Apple's devices have no float64.
+        exact = torch.float32 if losses.device.type == "mps" else torch.float64
+        self._total = self._total.to(losses.device, exact)
         self._total += losses
         self.update += 1
-        self.tick(sum(len(batch.rows) for batch in batches))
+        self.tick(self.batch_images)
         if self.update % LOOK_EVERY == 0 or self.update == self.updates:
             self._look()
 
     def _look(self) -> None:
         """Note the trainings whose loss is no number; the others of the group go on."""
-        for course, total in zip(self.courses, self._total.tolist(), strict=True):
+        totals = self.world.mean(self._total).tolist()
+        for course, total in zip(self.courses, totals, strict=True):
             if not math.isfinite(total) and not course.diverged:
                 course.diverged = f"the loss is {total} in epoch {self.epoch + 1}"
 
@@ -148,7 +157,7 @@ class GroupTraining:
         return all(course.diverged for course in self.courses)
 
     def _end_epoch(self) -> None:
-        means = (self._total / self.updates).tolist()
+        means = (self.world.mean(self._total) / self.updates).tolist()
         for course, mean in zip(self.courses, means, strict=True):
             course.losses.append(mean)
         self._total = torch.zeros_like(self._total)
@@ -187,7 +196,7 @@ class GroupTraining:
             images = feed.held_out_images(rows, values).sub(self.mean).div_(self.std)
             labels = torch.from_numpy(feed.held_out.labels[rows]).to(images.device)
             found.append((module(images).argmax(dim=1) == labels).cpu())
-        return torch.cat(found)
+        return self.world.from_first(torch.cat(found))
 
     # ---- checkpoints ---------------------------------------------------------------------
 
@@ -215,6 +224,7 @@ class GroupTraining:
         self.seconds, self._total = state["seconds"], state["total"]
         self.courses = [Course(**course) for course in state["courses"]]
         self.best = state["best"]
+        self.tick(self.batch_images * (self.epoch * self.updates + self.update))
         for feed, kept in zip(self.feeds, state["policies"], strict=True):
             feed.policy.restore(kept)
 
