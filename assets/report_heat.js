@@ -18,7 +18,7 @@ const drawHeat = () => {
   const labelled = rows.length <= 60;
   const narrow = node.clientWidth < 600;
   const cut = (text) => { const most = narrow ? 16 : 30; return text.length > most ? text.slice(0, most - 1) + "…" : text; };
-  const height = labelled ? 56 + bottom() + 20 * rows.length : 620;
+  const height = labelled ? 56 + bottom() + (narrow ? 16 : 0) + 20 * rows.length : 620;
   node.style.height = height + "px";
   const base = layout();
   Plotly.react(node, [{
@@ -29,12 +29,12 @@ const drawHeat = () => {
     colorbar: { thickness: 10, outlinewidth: 0, tickvals: [0, 0.5, 1], ticktext: ["0 %", "50 %", "100 %"], len: 0.5, y: 1, yanchor: "top" },
   }], {
     ...base, height,
-    xaxis: { ...base.xaxis, type: "category", range: undefined, autorange: true, showline: false, ticks: "", tickmode: "array",
+    xaxis: { ...base.xaxis, title: { ...base.xaxis.title, standoff: narrow ? 26 : 12 }, type: "category", range: undefined, autorange: true, showline: false, ticks: "", tickmode: "array",
       tickvals: texts.map((_, at) => at), ticktext: texts },
     yaxis: { ...base.yaxis, title: { text: labelled ? "" : `${rows.length} classes` }, range: [rows.length - 0.5, -0.5], showgrid: false,
       tickvals: labelled ? rows.map((_, at) => at) : [], ticktext: labelled ? rows.map((position) => plain(cut(data.classes[position].title))) : [],
       automargin: true },
-    margin: { l: 24, r: 8, t: 8, b: bottom() },
+    margin: { l: 24, r: 8, t: 8, b: bottom() + (narrow ? 16 : 0) },
   }, config);
   if (!node.listening) {
     node.listening = true;

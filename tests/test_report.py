@@ -21,6 +21,7 @@ from synthetic import (
     made_up_samples,
     write_run,
 )
+from trained_runs import write_sweep
 
 from lpa.errors import InputError
 from lpa.importing.results import import_results
@@ -478,6 +479,19 @@ def test_runs_that_share_no_class_stand_side_by_side(tmp_path: Path) -> None:
         mine = [0, 1] if curve["run"] == 0 else [2, 3]
         assert np.isfinite(accuracy[:, mine]).all()
         assert np.isnan(np.delete(accuracy, mine, axis=1)).all()
+
+
+def test_where_findings_are_read_names_the_run_only_where_runs_differ(tmp_path: Path) -> None:
+    falls = {1.0: [0.9] * 4, 0.5: [0.3, 0.9, 0.9, 0.9], 0.3: [0.1, 0.1, 0.9, 0.9]}
+    runs = [
+        Outcomes(write_sweep(tmp_path / name, falls, runs=3, per_class=40, seed=seed))
+        for seed, name in enumerate(("a", "b"))
+    ]
+    alike = visible(write_report(runs[:2], tmp_path / "p.html").read_text())
+    assert "At random_crop 0.5, where the average has lost more than 10 points already" in alike
+    scan = Outcomes(write_run(tmp_path / "scan", axes={CROP: (1.0, 0.3)}, pictures=False))
+    mixed = visible(write_report([runs[0], scan], tmp_path / "q.html").read_text())
+    assert "At random_crop 0.5, crop 0.3, where the average has lost" in mixed
 
 
 def test_no_text_of_a_page_shows_a_number_that_is_none(tmp_path: Path) -> None:

@@ -108,7 +108,7 @@ def test_policies_beside_another_sweep_say_with_what_they_are_compared(tmp_path:
     run = Outcomes(sweep(tmp_path / "run", policies=policies))
     other = Outcomes(sweep(tmp_path / "other", policies=policies, seed=1))
     found = compare_sweeps(Sources([run, other]))
-    assert found.ends.head[:3] == ["Compared", "With", "Value"]
+    assert found.ends.head[:3] == ["Compared", "With", "random_crop"]
     pairs = dict.fromkeys((row[0], row[1]) for row in found.ends.rows)
     assert list(pairs) == [
         ("rn50+adaptive_strength · run", "rn50 · run"),

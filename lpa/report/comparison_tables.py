@@ -9,7 +9,6 @@ import pandas as pd
 
 from lpa.axes import format_value
 from lpa.report.shown_tables import ShownTable
-from lpa.report.sources import Sources
 from lpa.report.wording import NOTHING, percent, tenths
 from lpa.statistics.arms import SELECTED
 
@@ -24,10 +23,10 @@ HALF = 0.025
 """Significance of one direction: claims in both take 5 % together."""
 
 
-def end_table(sources: Sources, table: pd.DataFrame, notes: list[str]) -> ShownTable:
+def end_table(table: pd.DataFrame, notes: list[str]) -> ShownTable:
     """Write the end points, one row each, with their intervals of both levels."""
     head = [
-        *_place_head(sources, table), "End point", "Baseline, %", "Accuracy, %",
+        *_places(table), "End point", "Baseline, %", "Accuracy, %",
         "Difference, points", "95 %, both", "95 %, run", "Shown, both",
     ]  # fmt: skip
     keys = ["baseline", "policy", "axis", "value", "split", "end_point"]
@@ -36,19 +35,19 @@ def end_table(sources: Sources, table: pd.DataFrame, notes: list[str]) -> ShownT
         at = {(row["level"], row["direction"]): row for row in part.to_dict("records")}
         wide, narrow = at["both", "lower"], at["run", "lower"]
         rows.append([
-            *_place(sources, table, wide), str(wide["end_point"]),
+            *_place(table, wide), str(wide["end_point"]),
             percent(wide["score_baseline"]), percent(wide["score"]), tenths(wide["difference"]),
             _between(wide), _between(narrow), _claim(at["both", "lower"], at["both", "higher"]),
         ])  # fmt: skip
-    named = len(_place_head(sources, table)) + 1
+    named = len(_places(table)) + 1
     worded = frozenset({len(head) - 1})
     return ShownTable(head, rows, _short(table), notes, named, worded)
 
 
-def count_table(sources: Sources, table: pd.DataFrame) -> ShownTable:
+def count_table(table: pd.DataFrame) -> ShownTable:
     """Count the classes that are shown to be lower and higher."""
     head = [
-        *_place_head(sources, table), "Level", "Lower, Holm", "Lower, BH", "Higher, Holm",
+        *_places(table), "Level", "Lower, Holm", "Lower, BH", "Higher, Holm",
         "Higher, BH", "Classes", "Not testable",
     ]  # fmt: skip
     rows, numbers = [], []
@@ -63,7 +62,7 @@ def count_table(sources: Sources, table: pd.DataFrame) -> ShownTable:
         }
         none = untested == len(lower)
         shown = [NOTHING if none else f"{number:,}" for number in counts.values()]
-        rows.append([*_place(sources, table, first), str(first["level"]), *shown, f"{len(lower):,}",
+        rows.append([*_place(table, first), str(first["level"]), *shown, f"{len(lower):,}",
                      f"{untested:,}"])  # fmt: skip
         keys = ("baseline", "policy", "axis", "value", "split", "level", "mark")
         numbers.append({**{key: first[key] for key in keys}, **counts, "classes": len(lower),
@@ -71,11 +70,11 @@ def count_table(sources: Sources, table: pd.DataFrame) -> ShownTable:
     notes = []
     if (table["mark"] == SELECTED).any():
         notes.append(f"What is {SELECTED} has no test: chosen classes recover by luck alone")
-    named = len(_place_head(sources, table)) + 1
+    named = len(_places(table)) + 1
     return ShownTable(head, rows, pd.DataFrame(numbers), notes, named)
 
 
-def class_table(sources: Sources, table: pd.DataFrame) -> ShownTable:
+def class_table(table: pd.DataFrame) -> ShownTable:
     """List the classes whose difference is surest, each at the value where it is."""
     # Both directions share the interval, so that one row of two holds both p-values.
     both = table[table["level"] == "both"]
@@ -88,12 +87,12 @@ def class_table(sources: Sources, table: pd.DataFrame) -> ShownTable:
     wide = wide.sort_values("sure", ascending=False, kind="stable", na_position="last")
     sure = wide[wide["sure"] > 0].drop_duplicates(["policy", "class"]).head(MOST_CLASSES)
     head = [
-        "Class", *_place_head(sources, table), "Images", "Baseline, %", "Accuracy, %",
+        "Class", *_places(table), "Images", "Baseline, %", "Accuracy, %",
         "Difference, points", "95 %, both", "Shown",
     ]  # fmt: skip
     rows = [
         [
-            str(row["title"]), *_place(sources, table, row), f"{row['n']:,}",
+            str(row["title"]), *_place(table, row), f"{row['n']:,}",
             percent(row["accuracy_baseline"]), percent(row["accuracy"]), tenths(row["difference"]),
             _between(row),
             _claim({**row, "p_holm": row["p_holm_lower"]}, {**row, "p_holm": row["p_holm_higher"]}),
@@ -104,23 +103,27 @@ def class_table(sources: Sources, table: pd.DataFrame) -> ShownTable:
     if len(wide) > MOST_ROWS:
         notes.append(f"The download holds the {MOST_ROWS:,} surest of {len(wide):,} rows")
     numbers = _short(wide.drop(columns="sure").head(MOST_ROWS))
-    named = len(_place_head(sources, table)) + 1
+    named = len(_places(table)) + 1
     return ShownTable(head, rows, numbers, notes, named, frozenset({len(head) - 1}))
 
 
-def _place_head(sources: Sources, table: pd.DataFrame) -> list[str]:
-    parts = ["Compared", "With", "Axis", "Value", "Split"]
-    several = table["baseline"].nunique() > 1
-    kept = (True, several, len(sources.axes) > 1, True, len(sources.splits) > 1)
-    return [part for part, wanted in zip(parts, kept, strict=True) if wanted]
+def _places(table: pd.DataFrame) -> dict[str, str]:
+    """Return heading -> column of what tells the rows apart; a value stands under its axis."""
+    several = {name: table[name].nunique() > 1 for name in ("baseline", "axis", "split")}
+    found = {"Compared": "policy"}
+    if several["baseline"]:
+        found["With"] = "baseline"
+    if several["axis"]:
+        found["Axis"] = "axis"
+    found["Value" if several["axis"] else str(table["axis"].iloc[0])] = "value"
+    if several["split"]:
+        found["Split"] = "split"
+    return found
 
 
-def _place(sources: Sources, table: pd.DataFrame, row: Any) -> list[str]:
-    parts = {
-        "Compared": str(row["policy"]), "With": str(row["baseline"]), "Axis": str(row["axis"]),
-        "Value": format_value(row["value"]), "Split": str(row["split"]),
-    }  # fmt: skip
-    return [parts[name] for name in _place_head(sources, table)]
+def _place(table: pd.DataFrame, row: Any) -> list[str]:
+    columns = _places(table).values()
+    return [format_value(row[name]) if name == "value" else str(row[name]) for name in columns]
 
 
 def _between(row: Any) -> str:

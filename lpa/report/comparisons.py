@@ -79,9 +79,9 @@ def compare_sweeps(sources: Sources) -> Comparisons:
     ends, classes = (pd.concat(tables, ignore_index=True) for tables in zip(*found, strict=True))
     joined = corrected(ends, by=["split", "level", "direction"])
     return Comparisons(
-        end_table(sources, joined, notes),
-        count_table(sources, classes),
-        class_table(sources, classes),
+        end_table(joined, notes),
+        count_table(classes),
+        class_table(classes),
         list(dict.fromkeys(joined["baseline"])),
     )
 

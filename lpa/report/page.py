@@ -199,17 +199,17 @@ class _Page:
 
     def _looked_texts(self, fine: bool) -> list[str]:
         """Name the values looked at, where the average still looks fine or where it does not."""
-        of_runs: dict[str, list[str]] = {}
-        looked = 0
+        of_runs: dict[tuple[str, str], list[str]] = {}
+        with_axis: dict[str, list[str]] = {}
         for run, looks in zip(self.sources.runs, self.looks, strict=True):
-            looked += bool(looks)
             for axis, look in looks.items():
+                with_axis.setdefault(run.axes[axis], []).append(run.name)
                 if look.fine == fine:
                     place = f"{run.axes[axis]} {format_value(look.value)}"
-                    of_runs.setdefault(place, []).append(run.name)
+                    of_runs.setdefault((run.axes[axis], place), []).append(run.name)
         return [
-            place if len(names) == looked else f"{place} in {' and '.join(names)}"
-            for place, names in of_runs.items()
+            place if names == with_axis[axis] else f"{place} in {' and '.join(names)}"
+            for (axis, place), names in of_runs.items()
         ]
 
     def _pictures(self) -> tuple[list[dict[int, Any]], list[list[int]]]:
