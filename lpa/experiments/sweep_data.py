@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
-from lpa.datasets import Source
 from lpa.experiments.progress import Progress
 from lpa.experiments.sweep_worker import DeviceData
 from lpa.outcomes import Samples
 from lpa.training.image_loading import LoadedImages, load_images
-from lpa.training.splits import Parts
+from lpa.training.splits import Part, Parts
 from lpa.views import View
 
 __all__ = ["SweepData"]
@@ -66,25 +66,24 @@ class SweepData:
         InputError
             Where a file cannot be read or has changed.
         """
-        train = self._load(self.parts.train.source, self.train, device, self.cropped)
-        held_out = None
+        whole = self._load(self.parts.train, device, self.cropped).images
+        train, held_out = whole, None
         if self.held_out is not None:
-            source = self.parts.train.source
-            held_out = self._load(source, self.held_out, device, self.cropped).images
-        test = self._load(self.parts.test.source, self.parts.test.samples, device, False)
-        return DeviceData(train.images, held_out, test.images), test.skips
+            apart = np.isin(whole.samples.sample, self.held_out.sample)
+            train, held_out = whole.take(~apart), whole.take(apart)
+        test = self._load(self.parts.test, device, False)
+        return DeviceData(train, held_out, test.images), test.skips
 
-    def _load(
-        self, source: Source, samples: Samples, device: torch.device, originals: bool
-    ) -> LoadedImages:
-        shown = self.progress and len(samples) > FEW
-        with Progress(len(samples), "images", "decoding", shown) as counter:
+    def _load(self, part: Part, device: torch.device, originals: bool) -> LoadedImages:
+        shown = self.progress and len(part) > FEW
+        with Progress(len(part), "images", "decoding", shown) as counter:
             return load_images(
-                source,
-                samples,
+                part.source,
+                part.samples,
                 self.view,
                 device=device,
                 originals=originals,
+                cache=self.cache,
                 workers=self.workers,
                 progress=counter.tick,
             )

@@ -385,6 +385,7 @@ class Outcomes:
                 cells.setdefault(cell.id, cell)
                 self._where.setdefault(cell.id, {}).setdefault(unit.shard, (unit, row))
         self._columns: dict[str, npt.NDArray[np.int64]] = {}
+        self._positions: dict[bytes, npt.NDArray[np.int64] | None] = {}
         stored: dict[str, int] = {}
         counts = {unit.name: self._checked(unit) for unit in self.units}
         for key, places in self._where.items():
@@ -400,18 +401,30 @@ class Outcomes:
 
     def _checked(self, unit: Unit) -> int:
         """Return how many kept samples a unit has; assert that they are this run's, each once."""
-        kept = unit.samples[~np.isin(unit.samples, self._skipped)]
-        mine = self.samples.sample
-        positions = np.searchsorted(mine, kept)
-        known = positions < len(mine)
-        known[known] = mine[positions[known]] == kept[known]
-        if not known.all() or len(np.unique(positions)) != len(positions):
+        # The units of a sweep all hold the same samples, which are looked at once.
+        key = unit.samples.tobytes()
+        if key not in self._positions:
+            kept = unit.samples[self._kept(unit)]
+            mine = self.samples.sample
+            positions = np.searchsorted(mine, kept)
+            known = positions < len(mine)
+            known[known] = mine[positions[known]] == kept[known]
+            sound = known.all() and len(np.unique(positions)) == len(positions)
+            self._positions[key] = positions if sound else None
+        found = self._positions[key]
+        if found is None:
             raise InputError(
                 f"{self.store}/{unit.name} holds samples that are not this run's, or one twice; "
                 "the file belongs to another run: delete it"
             )
-        self._columns[unit.name] = positions
-        return len(kept)
+        self._columns[unit.name] = found
+        return len(found)
+
+    def _kept(self, unit: Unit) -> npt.NDArray[np.bool_]:
+        """Return which samples of a unit are in no skip of any unit."""
+        if not len(self._skipped):
+            return np.ones(len(unit.samples), dtype=bool)
+        return ~np.isin(unit.samples, self._skipped)
 
     def _ordered(self, complete: list[Cell]) -> tuple[pd.DataFrame, npt.NDArray[np.int64]]:
         """Order cells and repeat each identity under the axes of its model."""
@@ -461,10 +474,14 @@ class Outcomes:
                 if values.dtype != dtype and not floating and np.isnan(values).any():
                     # An integer column with nulls (imports): it becomes floating, NaN for null.
                     result, dtype, floating = result.astype(np.float64), np.float64, True
-                kept = ~np.isin(unit.samples, self._skipped)
+                kept = self._kept(unit)
                 to, source = (list(pair) for pair in zip(*by_unit[unit_key], strict=True))
                 part = values[source] if kept.all() else values[source][:, kept]
-                result[np.ix_(to, self._columns[unit_key])] = part
+                positions = self._columns[unit_key]
+                if len(positions) == result.shape[1]:  # ascending, so all of them in order
+                    result[to] = part
+                else:
+                    result[np.ix_(to, positions)] = part
         return np.empty((0, len(self.samples)), dtype) if result is None else result
 
 
