@@ -14,6 +14,7 @@ from lpa_cli.gate import command as gate
 from lpa_cli.rank import command as rank
 from lpa_cli.test import command as lpa_test
 from synthetic import CROP, made_up_cells, write_run
+from trained_runs import write_sweep
 
 from lpa.errors import InputError
 from lpa.outcomes import Outcomes
@@ -299,4 +300,33 @@ def test_runs_side_by_side_match_a_watch_list_and_groups_by_name(tmp_path: Path)
         first.test(beside=[stranger], groups={"n0": "a", "n3": "b"})
     assert str(caught.value).startswith(
         "none of the 2 classes in the groups is a class of the run, such as 'x'; expected"
+    )
+
+
+def test_classes_too_small_to_be_tested_are_noted(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run", per_class=[30, 1, 0, 12], models=["m"],
+                       axes={CROP: (1.0, 0.5)}, pictures=False)  # fmt: skip
+    note = "m on crop: 1 of 3 classes have fewer than 2 images and are not tested"
+    assert open_run(folder).test().attrs["notes"] == [note]
+    assert open_run(folder).test(by_class=False).attrs["notes"] == [note]
+
+
+def test_one_training_at_a_value_is_why_nothing_is_decided(tmp_path: Path) -> None:
+    run = open_run(write_sweep(tmp_path / "run", {1.0: [0.9, 0.8], 0.5: [0.5, 0.6]}, runs=1))
+    note = (
+        "rn50 on random_crop: one run at 1, 0.5 has no error at level both, so nothing is decided "
+        "there; train more seeds"
+    )
+    table = run.policy()
+    assert set(table["state"]) == {"undecided"} and note in table.attrs["notes"]
+    assert note in run.gate().table.attrs["notes"]
+    assert note not in run.policy(level="image").attrs["notes"]
+
+
+def test_a_value_is_missed_where_the_identity_alone_was_measured(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run", axes={CROP: (1.0,)}, models=["m"], pictures=False)
+    with pytest.raises(InputError) as caught:
+        open_run(folder).test(value=0.5)
+    assert str(caught.value) == (
+        f"value 0.5 was not measured beside the reference; {folder} has the identity only"
     )

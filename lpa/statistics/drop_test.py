@@ -145,9 +145,10 @@ def drop_test(
     ]
     if value is not None and not pieces and len(outcomes.cells):
         measured = sorted({*outcomes.cells["value"].dropna().tolist()})
+        known = ", ".join(format_value(each) for each in measured) or "the identity only"
         raise InputError(
             f"value {format_value(value)} was not measured beside the reference; {outcomes.store} "
-            "has " + ", ".join(format_value(each) for each in measured)
+            f"has {known}"
         )
     what = "measure" if value is None else "value"
     by = ["model", "axis", "split", what, "direction"] if family == "one" else ["direction"]
@@ -155,10 +156,23 @@ def drop_test(
         frame = pd.DataFrame(columns=list(COLUMNS))
     else:
         frame = corrected(pd.concat(pieces, ignore_index=True), by=by, method_fdr=method_fdr)
+        notes += _untested(frame)
         level = significance / (2 if direction == "both" else 1)
         frame = _with_detectable(frame, level)[list(COLUMNS)]
-    frame.attrs["notes"] = notes
+    frame.attrs["notes"] = list(dict.fromkeys(notes))
     return frame
+
+
+def _untested(frame: pd.DataFrame) -> list[str]:
+    """State how many classes of each curve have too few images to be tested."""
+    return [
+        f"{model} on {axis}: {int((part['n'] < 2).sum())} of {len(part)} classes have fewer than 2 "
+        "images and are not tested"
+        for (model, axis, _, _), part in frame.groupby(
+            ["model", "axis", "split", "direction"], sort=False
+        )
+        if (part["n"] < 2).any()
+    ]
 
 
 def _holds(each: Losses, value: float, notes: list[str]) -> bool:

@@ -20,7 +20,7 @@ from lpa.statistics.both_levels import level_of_losses
 from lpa.statistics.crossings import ROUNDING
 from lpa.statistics.gate_losses import Checked, checked_losses, losses_against
 from lpa.statistics.multiplicity import corrected
-from lpa.statistics.policy import images_needed, safety
+from lpa.statistics.policy import images_needed, safety, single_run_note
 
 __all__ = ["COLUMNS", "Gate", "gate", "read_budget"]
 
@@ -138,6 +138,7 @@ def gate(
         wanted = checked if value is None else checked.at(value)
         if len(wanted.values):
             pieces.append(_checked(outcomes, wanted, allowed, confidence, chosen))
+            notes += single_run_note(checked.each, chosen)
     if not pieces:
         raise InputError("; ".join(["nothing can be checked", *notes]))
     table = corrected(pd.concat(pieces, ignore_index=True), by=["direction"])

@@ -20,7 +20,15 @@ from lpa.statistics.means import mean_limit
 from lpa.statistics.policy_error import range_error
 from lpa.statistics.threshold import check_drop, loss_limits
 
-__all__ = ["RANGES", "STATES", "class_states", "images_needed", "policy", "safety"]
+__all__ = [
+    "RANGES",
+    "STATES",
+    "class_states",
+    "images_needed",
+    "policy",
+    "safety",
+    "single_run_note",
+]
 
 STATES = ("safe", "undecided", "unsafe", "undefined")
 """``undefined``: the class cannot lose that much, or has fewer than 2 images; never "safe"."""
@@ -126,7 +134,7 @@ def policy(
     pieces = []
     for each, judged in _judged(outcomes, drop, confidence, split, level, family, axis, notes):
         pieces.append(_ranges(outcomes, each, judged, drop, family))
-        notes += _error_note(each, judged, drop)
+        notes += single_run_note(each, judged.level) + _error_note(each, judged, drop)
     return _joined(pieces, RANGES, notes)
 
 
@@ -282,6 +290,26 @@ def _ranges(
         drop=drop, reference=each.axis.reference, confidence=used, family=family,
         needed=images_needed(drop, used), level=judged.level,
     )  # fmt: skip
+
+
+def single_run_note(each: Losses, level: str) -> list[str]:
+    """State where one training run leaves everything undecided.
+
+    Parameters
+    ----------
+    each : Losses
+        A curve.
+    level : {"image", "both"}
+        Of the limits.
+    """
+    single = each.curve.values[each.curve.draws < 2].tolist()
+    if level == "image" or not single:
+        return []
+    return [
+        f"{each.curve.model} on {each.axis.name}: one run at "
+        f"{', '.join(map(format_value, single))} has no error at level both, so nothing is decided "
+        "there; train more seeds"
+    ]
 
 
 def _error_note(each: Losses, judged: _Judged, drop: float) -> list[str]:

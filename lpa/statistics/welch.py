@@ -74,9 +74,9 @@ def welch_difference(reference: Counts, other: Counts, n: Counts) -> Difference:
     runs are all equal within *both* groups is not testable (NaN), also where the two differ. With
     one such group it is scipy's: the other group's error and degrees of freedom.
 
-    Simulated (``reports/statistics/run_tests.csv``): with 5 or more runs in each group and up to
-    twice as many in one, its size is at most 6 % at 5 %; with 5 runs against 20 the few runs'
-    skewness shows, and it is 6.7 to 7.1 %. Compare equally many runs where there is a choice.
+    Simulated (``reports/statistics/run_tests.csv``): with equally many runs, 5 or more, its size is
+    at most 5.0 % at 5 %; with 5 runs against 10 it is 5.7 to 6.1 %, with 5 against 20, where the
+    few runs' skewness shows most, 6.7 to 7.1 %. Compare equally many runs where there is a choice.
 
     Parameters
     ----------

@@ -40,9 +40,15 @@ class Scenario:
 SCENARIOS = (
     *(Scenario("equal variances", r, r) for r in (2, 3, 5, 20)),
     *(Scenario("unequal variances", r, r, 300.0, 20.0) for r in (2, 3, 5, 20)),
+    Scenario("unequal runs", 5, 10),
     Scenario("unequal runs", 5, 20),
+    Scenario("unequal runs", 10, 20),
+    Scenario("unequal runs", 10, 40),
     Scenario("unequal runs", 20, 5),
+    Scenario("unequal runs and variances", 5, 10, 60.0, 200.0),
     Scenario("unequal runs and variances", 5, 20, 60.0, 200.0),
+    Scenario("unequal runs and variances", 10, 20, 60.0, 200.0),
+    Scenario("unequal runs and variances", 10, 40, 60.0, 200.0),
     Scenario("unequal runs and variances", 20, 5, 60.0, 200.0),
     *(Scenario("accuracy .98", r, r, 20.0, 20.0, True) for r in (2, 3, 5, 20)),
 )
