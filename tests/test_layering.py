@@ -18,7 +18,7 @@ LEVELS = [
     {"augmentations", "models", "datasets", "engines", "statistics", "figures"},
     {"streams"},
     {"forward", "examples", "exports"},
-    {"measurement", "training", "report", "importing"},
+    {"measurement", "training", "probing", "report", "importing"},
     {"runs"},
     {"experiments"},
 ]

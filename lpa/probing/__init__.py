@@ -1,0 +1,1 @@
+"""Probing: frozen backbones -> features -> linear heads. Knows nothing of runs."""
