@@ -101,7 +101,7 @@ def _matches(pattern: str) -> list[tuple[Path, float, int]]:
     root = Path(path.anchor) if path.is_absolute() else Path()
     relative = path.relative_to(path.anchor) if path.is_absolute() else path
     # A pattern may begin with "..", which a glob takes but pathlib's match of names does not need.
-    glob = _FIELD.sub("*", str(relative))
+    glob = _FIELD.sub("*", str(relative).replace("[", "[[]"))
     expression = re.compile(_expression(str(relative)))
     found = []
     for file in sorted(root.glob(glob)):

@@ -36,6 +36,7 @@ from lpa.outcomes import (
 )
 from lpa.plans import PlannedAxis, Recipe, SweepPlan
 from lpa.training.distributed import World
+from lpa.training.learner import check_optimizer
 from lpa.training.policies import parse_policy
 from lpa.training.recipes import recipe_for
 from lpa.training.regularizers import (
@@ -181,6 +182,7 @@ def prepare_sweep(
         workers=threads,
         compiled=compiled,
     )
+    check_optimizer(plan.recipe.optimizer)
     store = Store(default_out(plan) if out is None else out)
     check_folder(store)
     present = read_record(store) if store.exists("run.json") else None
@@ -196,7 +198,8 @@ def prepare_sweep(
     )
     if chosen.divided:
         say(
-            f"      {chosen.train_split!r} is the only split: {test_share:.0%} of each class is evaluated"
+            f"      {chosen.train_split!r} is the only split: {test_share:.0%} of each class is "
+            "evaluated"
         )
     if parts.duplicates:
         say(f"      {parts.duplicates} training images are evaluated ones, too: left out")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
@@ -83,10 +84,10 @@ class Recipe:
             if getattr(self, name) < 1:
                 raise _out_of_range(name, getattr(self, name), "at least 1")
         for name in ("learning_rate", "step_factor"):
-            if not getattr(self, name) > 0:
+            if not 0 < getattr(self, name) < math.inf:
                 raise _out_of_range(name, getattr(self, name), "more than 0")
         for name in ("weight_decay", "warmup_epochs"):
-            if not getattr(self, name) >= 0:
+            if not 0 <= getattr(self, name) < math.inf:
                 raise _out_of_range(name, getattr(self, name), "at least 0")
         for name in ("momentum", "ema", "dropout", "hold_out"):
             if not 0 <= getattr(self, name) < 1:

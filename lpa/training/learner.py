@@ -12,18 +12,48 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from lpa.errors import InputError, unknown
 from lpa.plans.recipe import Recipe
 from lpa.training.batch import Batch
 from lpa.training.dropout import dropout_steps, replace_dropout, set_dropout_steps
 from lpa.training.weight_decay import parameter_groups
 
-__all__ = ["Learner", "SingleLearner", "loss_of"]
+__all__ = ["Learner", "SingleLearner", "check_optimizer", "loss_of"]
 
 # timm re-exports without saying so, which a type checker does not follow.
 _optim: Any = timm.optim
 
 TIMM_NAMES = {"sgd": "momentum", "nesterov": "sgd"}
 """What timm calls "sgd" is Nesterov's."""
+
+
+def check_optimizer(name: str) -> None:
+    """Refuse an optimizer that timm does not know, or cannot make here.
+
+    Raises
+    ------
+    InputError
+        For another name, and for one whose package is not installed.
+    """
+    known = {*TIMM_NAMES, *_optim.list_optimizers()}
+    if name not in known:
+        raise unknown("optimizer", name, known)
+    try:
+        _made(name, [{"params": [nn.Parameter(torch.zeros(1))]}], 0.1, 0.9)
+    except Exception as error:  # each optimizer fails in its own way
+        raise InputError(
+            f"--optimizer {name} cannot be made ({' '.join(str(error).split())[:160]}); expected "
+            "another, e.g. sgd or adamw"
+        ) from error
+
+
+def _made(
+    name: str, groups: list[dict[str, Any]], rate: float, momentum: float
+) -> torch.optim.Optimizer:
+    made: torch.optim.Optimizer = _optim.create_optimizer_v2(
+        groups, opt=TIMM_NAMES.get(name, name), lr=rate, momentum=momentum
+    )
+    return made
 
 
 class Learner(Protocol):
@@ -92,11 +122,11 @@ class SingleLearner:
         self.recipe, self.device, self.precision = recipe, device, precision
         self.mean = torch.tensor(mean, dtype=torch.float32, device=device).view(-1, 1, 1)
         self.std = torch.tensor(std, dtype=torch.float32, device=device).view(-1, 1, 1)
-        self.optimizer: torch.optim.Optimizer = _optim.create_optimizer_v2(
+        self.optimizer = _made(
+            recipe.optimizer,
             parameter_groups(self.module, recipe.weight_decay),
-            opt=TIMM_NAMES.get(recipe.optimizer, recipe.optimizer),
-            lr=recipe.learning_rate,
-            momentum=recipe.momentum,
+            recipe.learning_rate,
+            recipe.momentum,
         )
         self.averaged: AveragedModel | None = None
         if recipe.ema:
