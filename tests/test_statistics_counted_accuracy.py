@@ -12,6 +12,7 @@ from trained_runs import write_sweep
 from lpa.errors import InputError
 from lpa.outcomes import Outcomes, Store, create_or_check, put_counts, put_plan
 from lpa.outcomes.part import Part
+from lpa.runs import open_run
 from lpa.statistics.accuracy import class_accuracy
 from lpa.statistics.aggregates import mean_accuracy
 from lpa.statistics.counted_accuracy import (
@@ -58,8 +59,7 @@ def test_counts_give_the_run_level_intervals_of_the_outcomes_they_count(
         (counted_mean_accuracy(counts), mean_accuracy(outcomes, level="run")),
         (counted_group_accuracy(counts, GROUPS), group_accuracy(outcomes, GROUPS, level="run")),
     ):
-        assert set(expected["split"]) == {"val"} and found["split"].isna().all()
-        expected["split"] = None
+        assert set(expected["split"]) == {"val"}
         if "method" in expected:
             assert set(found.pop("method")) == {"E3, t over runs"}
             expected = expected.drop(columns="method")
@@ -115,3 +115,22 @@ def test_classes_of_which_runs_saw_different_images_are_left_out_and_noted(
         "rn50 on random_crop: 1 classes have no images, or not the same number in every training "
         "run, and are left out"
     ]
+
+
+def test_counts_without_a_split_are_drawn_under_the_default_one(
+    counts: Outcomes, tmp_path: Path
+) -> None:
+    store = Store(tmp_path / "run")
+    create_or_check(store, replace(counts.record, split=None), counts.samples)
+    put_plan(store, counts.plans[0])
+    put_counts(store, counts.counts)
+    run = open_run(tmp_path / "run")
+    assert set(run.curves(aggregate=None)["split"]) == {"default"}
+    for name, options in (
+        ("mean_curve", {}), ("class_curves", {"top": 2}), ("class_heatmap", {}),
+        ("small_multiples", {}), ("class_curves", {"groups": {"c000": "a", "c001": "a"}}),
+    ):  # fmt: skip
+        assert len(run.figure(name, **options).data) > 0
+    lines = run.figure("class_curves", top=2).data
+    # The two classes that fall the most, the one that gains left out.
+    assert {trace.name for trace in lines if trace.mode == "lines+markers"} == {"c000", "c001"}

@@ -12,7 +12,8 @@ import pandas as pd
 from lpa.axes import Axis
 from lpa.errors import InputError, unknown
 from lpa.figures import FIGURES
-from lpa.runs.choices import GroupsOption, chosen_names, class_groups
+from lpa.runs.choices import GroupsOption, chosen_names
+from lpa.runs.class_tests import is_trained
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -45,7 +46,7 @@ class Asked:
     @property
     def level(self) -> str:
         """The level of accuracies' intervals."""
-        return "run" if self.run.outcomes.record.trained else "image"
+        return "run" if is_trained(self.run.outcomes) else "image"
 
     def curves(self, axes: Sequence[str], shown: int) -> pd.DataFrame:
         """Return accuracies of the chosen classes or groups, or of the most hurt classes."""
@@ -62,22 +63,22 @@ class Asked:
         return table.sort_values("class", key=lambda names: names.map(order.index), kind="stable")
 
     def _group_curves(self, axes: Sequence[str]) -> pd.DataFrame:
-        from lpa.outcomes.part import Part
-        from lpa.statistics.group_means import group_accuracy
-
-        outcomes = self.run.outcomes
-        groups = class_groups(outcomes, self.groups or {}, [])
-        if self.classes is not None:
-            labels = self.run.find_classes(self.classes)
-            groups = {name: [m for m in of if m in labels] for name, of in groups.items()}
-        part = Part(outcomes, models=chosen_names(outcomes, "model", self.models), axes=axes)
-        table = group_accuracy(part, groups, split=self.split, level=self.level)
+        table = self.run.curves(
+            self.classes, groups=self.groups, models=self.models, axes=list(axes),
+            split=self.split, level=self.level,
+        )  # fmt: skip
         return table.assign(**{"class": table["group"], "title": table["group"]})
 
     def _most_hurt(self, table: pd.DataFrame) -> list[str]:
         """Order classes by their mean loss over curves; where there is none, as they come."""
         from lpa.statistics.mean_loss import mean_loss
 
+        if self.run.outcomes.counts_only:
+            # Counts have no losses of images; accuracies tell the order as well.
+            curves = table.groupby(["class", "model", "axis", "split"], sort=False, dropna=False)
+            fall = curves["accuracy"].first() - curves["accuracy"].mean()
+            means = fall.groupby("class", sort=False).mean().sort_values(kind="stable")[::-1]
+            return [str(name) for name in means.index]
         losses = mean_loss(self.run.outcomes, split=self.split)
         chosen = losses["model"].isin(table["model"].unique())
         losses = losses[chosen & losses["axis"].isin(table["axis"].unique())]
@@ -199,8 +200,6 @@ def _drift(asked: Asked) -> tuple[pd.DataFrame, Axis]:
 
 
 def _table1(asked: Asked) -> tuple[pd.DataFrame, Axis]:
-    from lpa.runs.class_tests import is_trained
-
     if not is_trained(asked.run.outcomes):
         raise InputError(
             f"table1 needs training runs, and {asked.run.path} is a "

@@ -20,6 +20,9 @@ from lpa.statistics.run_hits import RunHits, run_hits
 
 __all__ = ["counted_class_accuracy", "counted_group_accuracy", "counted_mean_accuracy"]
 
+DEFAULT = "default"
+"""The split of counts that were imported without one, as `lpa show` calls it."""
+
 Floats = npt.NDArray[np.float64]
 
 
@@ -65,7 +68,7 @@ def counted_class_accuracy(
             "class": hits.names, "label": hits.labels, "title": hits.titles, "accuracy": mean,
             "low": low, "high": high, "n": hits.n,
         }  # fmt: skip
-        place = _place(hits, index, value)
+        place = _place(outcomes, hits, index, value)
         pieces.append(pd.DataFrame(columns).assign(level="run", **place)[list(BY_CLASS)])
     return _joined(pieces, BY_CLASS, notes)
 
@@ -102,7 +105,8 @@ def counted_mean_accuracy(
         scores = dict(zip(AGGREGATES, (shares, _means(hits, index)), strict=True))
         for aggregate, each in scores.items():
             row = _over_runs(each, hits.n, confidence) | {"aggregate": aggregate}
-            pieces.append(pd.DataFrame([row | _place(hits, index, value)])[list(MEANS)])
+            row |= _place(outcomes, hits, index, value)
+            pieces.append(pd.DataFrame([row])[list(MEANS)])
     return _joined(pieces, MEANS, notes)
 
 
@@ -142,7 +146,7 @@ def counted_group_accuracy(
             mine = np.isin(hits.labels, list(labels))
             if mine.any():
                 row = _over_runs(_means(hits, index, mine), hits.n[mine], confidence)
-                row |= {"group": name, **_place(hits, index, value)}
+                row |= {"group": name, **_place(outcomes, hits, index, value)}
                 pieces.append(pd.DataFrame([row])[list(ACCURACY)])
     return _joined(pieces, ACCURACY, notes)
 
@@ -177,9 +181,10 @@ def _over_runs(scores: Floats, n: npt.NDArray[np.int64], confidence: float) -> d
     }  # fmt: skip
 
 
-def _place(hits: RunHits, index: int, value: float) -> dict[str, Any]:
+def _place(outcomes: Outcomes, hits: RunHits, index: int, value: float) -> dict[str, Any]:
+    split = hits.split or outcomes.record.split or DEFAULT
     return {
-        "model": hits.model, "axis": hits.axis, "value": value, "split": hits.split,
+        "model": hits.model, "axis": hits.axis, "value": value, "split": split,
         "draws": len(hits.hits[index]),
     }  # fmt: skip
 
