@@ -293,7 +293,8 @@ def test_the_recorded_command_asks_for_the_same_again(main: click.Command, folde
         (
             {"data": "./nowhere"},
             "data path './nowhere' does not exist; expected a folder of images, a CSV manifest or "
-            "Parquet files, or one of imagenet-sample, digits, fashion-mnist",
+            "Parquet files, or one of imagenet-sample, digits, fashion-mnist, inat, inat2021, "
+            "inat2019, inat2018, inat2017",
         ),
         (
             {"aug": "crop=1,1.5"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import gzip
 import io
 import json
@@ -19,6 +20,7 @@ import pytest
 import torch
 from PIL import Image
 
+from lpa.classes import Classes
 from lpa.datasets import FORMATS, Source, index_samples, open_data
 from lpa.datasets.decode import decode
 from lpa.datasets.selection import sample_key
@@ -44,6 +46,23 @@ def write_folder(root: Path, images: list[np.ndarray]) -> Path:
         (root / NAMES[label]).mkdir(parents=True, exist_ok=True)
         (root / NAMES[label] / f"{index}.png").write_bytes(png(array))
     return root
+
+
+SPECIES = [f"0000{name}_Fungi_B_C_D_E_F_{name}" for name in NAMES]
+
+
+def write_inaturalist(root: Path, images: list[np.ndarray]) -> Path:
+    write_folder(root / "val", images)
+    for name, species in zip(NAMES, SPECIES, strict=True):
+        (root / "val" / name).rename(root / "val" / species)
+    return root
+
+
+def open_inaturalist(root: Path, images: list[np.ndarray]) -> Source:
+    """Its classes have names that no other format writes."""
+    source = open_data(write_inaturalist(root, images))
+    assert source.classes.names == tuple(SPECIES)
+    return dataclasses.replace(source, classes=Classes(tuple(NAMES)))
 
 
 def write_manifest(root: Path, images: list[np.ndarray]) -> Path:
@@ -120,6 +139,7 @@ def open_torchvision_folder(root: Path, images: list[np.ndarray]) -> Source:
 
 WRITERS: dict[str, Callable[[Path, list[np.ndarray]], Path]] = {
     "folder": write_folder,
+    "inaturalist": write_inaturalist,
     "manifest": write_manifest,
     "parquet": write_parquet,
     "idx": write_idx,
@@ -127,6 +147,7 @@ WRITERS: dict[str, Callable[[Path, list[np.ndarray]], Path]] = {
 
 ENCODED: dict[str, Callable[[Path, list[np.ndarray]], Source]] = {
     "folder": lambda root, images: open_data(write_folder(root, images)),
+    "inaturalist": open_inaturalist,
     "manifest": lambda root, images: open_data(write_manifest(root, images)),
     "parquet": lambda root, images: open_data(write_parquet(root, images)),
     "hub": open_hub_folder,

@@ -152,7 +152,8 @@ def test_a_path_that_does_not_exist_says_so(form: str, tmp_path: Path) -> None:
     path = str(tmp_path / "none")
     assert message(form.format(path)) == (
         f"data path {path!r} does not exist; expected a folder of images, a CSV manifest or "
-        "Parquet files, or one of imagenet-sample, digits, fashion-mnist"
+        "Parquet files, or one of imagenet-sample, digits, fashion-mnist, inat, inat2021, "
+        "inat2019, inat2018, inat2017"
     )
 
 

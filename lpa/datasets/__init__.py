@@ -42,6 +42,14 @@ DATASETS: dict[str, tuple[str, str]] = {
         "70,000 pieces of clothing of 28 x 28 pixels; Debian's dataset-fashion-mnist or =PATH",
         "lpa.datasets.from_idx:open_fashion_mnist",
     ),
+    "inat": (
+        "iNaturalist 2021, 10,000 species with their taxonomy: =PATH, as torchvision has it",
+        "lpa.datasets.from_inaturalist:open_2021",
+    ),
+    "inat2021": ("the same", "lpa.datasets.from_inaturalist:open_2021"),
+    "inat2019": ("iNaturalist 2019: =PATH", "lpa.datasets.from_inaturalist:open_2019"),
+    "inat2018": ("iNaturalist 2018: =PATH", "lpa.datasets.from_inaturalist:open_2018"),
+    "inat2017": ("iNaturalist 2017: =PATH", "lpa.datasets.from_inaturalist:open_2017"),
 }
 """Data sets with a name: description, and the function that opens them with (path, split)."""
 
@@ -49,6 +57,7 @@ FORMATS: dict[str, tuple[str, str]] = {
     "manifest": ("a CSV file with the columns path,label[,split]", "lpa.datasets.from_manifest"),
     "parquet": ("the hub's Parquet files: one, or a folder of them", "lpa.datasets.from_parquet"),
     "idx": ("a folder of MNIST's idx files", "lpa.datasets.from_idx"),
+    "inaturalist": ("a folder of iNaturalist's", "lpa.datasets.from_inaturalist"),
     "folder": (
         "a folder with one sub-folder per class, or ImageNet's flat validation folder",
         "lpa.datasets.from_folder",

@@ -26,7 +26,7 @@ from lpa.datasets.source import (
 )
 from lpa.errors import InputError
 
-__all__ = ["open_path", "recognises"]
+__all__ = ["labelled_files", "open_path", "recognises"]
 
 
 def recognises(path: Path) -> bool:
@@ -58,7 +58,7 @@ def open_path(path: Path, name: str, split: str | None) -> Source:
         own = path.absolute().name
         folders = {own if own in SPLIT_NAMES else BARE_SPLIT: path}
     chosen = choose_splits(folders, split, name)
-    found = {part: _labelled_files(folders[part]) for part in chosen}
+    found = {part: labelled_files(folders[part]) for part in chosen}
     classes = classes_of_labels(label for rows in found.values() for _, label in rows)
     where = {label: index for index, label in enumerate(classes.names)}
     entries = [
@@ -86,8 +86,8 @@ def _holds_classes(folder: Path) -> bool:
     return is_flat_imagenet(first) or bool(subfolders(folder))
 
 
-def _labelled_files(folder: Path) -> list[tuple[str, str]]:
-    """Return (path relative to the folder, class) of every image."""
+def labelled_files(folder: Path) -> list[tuple[str, str]]:
+    """Return (path relative to the folder, class) of every image of one split."""
     rows = [
         (os.path.join(part, file), printable(part))  # noqa: PTH118 - a million times
         for part in subfolders(folder)
