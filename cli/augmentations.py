@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import click
 
+from .epilogs import examples
 from .listings import echo_listing
 
 
-@click.command("augmentations")
+@click.command(
+    "augmentations",
+    epilog=examples(
+        "lpa augmentations",
+        "lpa augmentations crop --format json",
+    ),
+)
 @click.argument("pattern", default="*")
-@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table")
+@click.option(
+    "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True,
+    help="json is for programs.",
+)  # fmt: skip
 def command(pattern: str, form: str) -> None:
     """List augmentations with unit, identity and default grid.
 

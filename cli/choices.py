@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, TypeVar
+
 import click
 
 __all__ = [
@@ -47,13 +50,20 @@ drop_option = click.option(
     help="Loss of accuracy that counts, as a fraction: .1 is 10 points.",
 )
 
-family_option = click.option(
-    "--family",
-    type=click.Choice(["one", "all"]),
-    default="one",
-    show_default=True,
-    help="What is guaranteed or corrected together.",
-)
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any] | click.Command)
+
+
+def family_option(text: str) -> Callable[[Decorated], Decorated]:
+    """Return the option ``--family``, with what it means to a command."""
+    return click.option(
+        "--family",
+        type=click.Choice(["one", "all"]),
+        default="one",
+        show_default=True,
+        help=text,
+    )
+
 
 fdr_option = click.option(
     "--fdr",

@@ -12,10 +12,10 @@ from .choices import (
     classes_option,
     fdr_option,
     groups_option,
-    models_option,
     run_argument,
     split_option,
 )
+from .epilogs import examples
 from .shown import in_its_direction, with_intervals
 from .tables import READING, echo_notes, format_option, print_table
 
@@ -27,9 +27,20 @@ __all__ = ["command"]
 TABLES = ("overall", "classes", "flips")
 
 
-@click.command("compare")
+@click.command(
+    "compare",
+    short_help="Compare two models, or two values, image by image.",
+    epilog=examples(
+        "lpa compare RUN --models old,new",
+        "lpa compare RUN --models old,new --at crop=.5 --classes watch.txt",
+        "lpa compare RUN --values crop=1,.5 --table flips --format csv",
+    ),
+)
 @run_argument
-@models_option
+@click.option(
+    "--model", "--models", "models", metavar="OLD,NEW",
+    help="The two models to compare; with --values, only these models.",
+)  # fmt: skip
 @click.option("--at", metavar="AXIS=VALUE", help="Compare models there, not at the identity.")
 @click.option("--values", metavar="[AXIS=]OLD,NEW", help="Compare two values of an axis.")
 @axes_option

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import click
 
+from .epilogs import examples
+
 __all__ = ["command"]
 
 
-@click.command("export")
+@click.command(
+    "export",
+    epilog=examples("lpa export RUN -o outcomes.parquet", "lpa export RUN -o out.csv --strict"),
+)
 @click.argument("run", type=click.Path())
 @click.option(
     "-o", "--out", required=True, type=click.Path(), metavar="FILE",

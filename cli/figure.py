@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from .choices import axes_option, classes_option, groups_option, models_option, run_argument
+from .epilogs import examples
 
 __all__ = ["command"]
 
@@ -13,7 +14,14 @@ FIGURES = (
 )  # fmt: skip
 
 
-@click.command("figure")
+@click.command(
+    "figure",
+    epilog=examples(
+        "lpa figure RUN class_curves -o curves.pdf",
+        "lpa figure RUN class_curves --classes 'barn spider,strawberry' --width 8cm -o curves.svg",
+        "lpa figure RUN small_multiples --groups groups.csv --width 6.75in -o groups.pdf",
+    ),
+)
 @run_argument
 @click.argument("name", metavar="|".join(FIGURES))
 @click.option(

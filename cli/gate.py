@@ -15,6 +15,7 @@ from .choices import (
     run_argument,
     split_option,
 )
+from .epilogs import examples
 from .shown import with_intervals
 from .tables import echo_notes, print_table
 
@@ -27,7 +28,14 @@ NOT_PASSED = 3
 """Exit status."""
 
 
-@click.command("gate")
+@click.command(
+    "gate",
+    epilog=examples(
+        "lpa gate RUN --max-drop .1",
+        "lpa gate NEW --against OLD --format junit > gate.xml",
+        "lpa gate RUN --require safe --budget budget.csv --classes watch.txt",
+    ),
+)
 @run_argument
 @click.option(
     "--against", type=click.Path(), metavar="OLD",
@@ -53,7 +61,7 @@ NOT_PASSED = 3
 @split_option
 @click.option(
     "--format", "form", type=click.Choice(["table", "json", "junit", "markdown"]),
-    default="table", show_default=True,
+    default="table", show_default=True, help="json and junit are for machines.",
 )  # fmt: skip
 @click.pass_context
 def command(

@@ -7,10 +7,21 @@ from typing import Any
 
 import click
 
+from .epilogs import examples
+
 __all__ = ["command"]
 
 
-@click.command("import")
+@click.command(
+    "import",
+    epilog=examples(
+        "lpa import 'preds/crop{value}_s{replicate}.csv' --model rn50 --axis crop \\",
+        "    --map sample=path,prediction=pred --labels labels.csv --classes names.txt -o RUN",
+        "lpa import 'q{value}.npz' --model rn50 --axis jpeg --unit quality --reference 100 \\",
+        "    --stronger down --labels /data/val --classes names.txt -o RUN",
+        "lpa import counts.csv --map value=tau,replicate=seed --model rn50 --axis crop -o RUN",
+    ),
+)
 @click.argument("files", nargs=-1, required=True)
 @click.option(
     "-o", "--out", required=True, type=click.Path(), metavar="DIR", help="The run's folder."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -16,6 +17,7 @@ from .choices import (
     run_argument,
     split_option,
 )
+from .epilogs import examples
 from .shown import with_intervals
 from .tables import READING, echo_notes, format_option, print_table
 
@@ -25,7 +27,13 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-@click.command("policy")
+@click.command(
+    "policy",
+    epilog=examples(
+        "lpa policy RUN --drop .05",
+        "lpa policy RUN --model resnet50 --axis crop -o policy.json",
+    ),
+)
 @run_argument
 @click.option(
     "-o", "--out", type=click.Path(), metavar="FILE",
@@ -36,7 +44,7 @@ __all__ = ["command"]
     "--confidence", type=float, default=0.95, show_default=True, metavar="SHARE",
     help="One-sided, of each class (or with --family all of all).",
 )  # fmt: skip
-@family_option
+@family_option("What is guaranteed with 95 %: each class by itself, or all classes at once.")
 @models_option
 @axes_option
 @classes_option
@@ -68,6 +76,10 @@ def command(
     if out is not None and (classes is not None or groups is not None):
         raise lpa.InputError(
             "a policy's file is of all classes; leave --classes and --groups out, or -o"
+        )
+    if out is not None and Path(out).is_dir():
+        raise lpa.InputError(
+            f"-o {out} is a directory; expected the policy's file, e.g. {Path(out) / 'policy.json'}"
         )
     opened = lpa.open(run)
     path = None

@@ -15,6 +15,7 @@ from .choices import (
     run_argument,
     split_option,
 )
+from .epilogs import examples
 from .shown import pairs, with_intervals, with_states
 from .tables import READING, echo_notes, format_option, print_table
 
@@ -24,7 +25,14 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-@click.command("rank")
+@click.command(
+    "rank",
+    epilog=examples(
+        "lpa rank RUN --top 10",
+        "lpa rank RUN --by threshold --drop .1 --axis crop",
+        "lpa rank RUN --groups groups.csv --format markdown",
+    ),
+)
 @run_argument
 @click.option(
     "--by",

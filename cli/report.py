@@ -6,10 +6,19 @@ from pathlib import Path
 
 import click
 
+from .epilogs import examples
+
 __all__ = ["command"]
 
 
-@click.command("report")
+@click.command(
+    "report",
+    short_help="Write a page of findings that opens offline.",
+    epilog=examples(
+        "lpa report RUN",
+        "lpa report SCAN TRAININGS -o both.html",
+    ),
+)
 @click.argument("runs", type=click.Path(), nargs=-1, required=True, metavar="RUN...")
 @click.option(
     "-o", "--out", type=click.Path(), metavar="FILE",

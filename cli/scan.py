@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from .epilogs import examples
 from .signals import stop_on_signals
 from .values import numbers
 
@@ -36,7 +37,15 @@ def _depth_zero_comma(text: str) -> bool:
     return False
 
 
-@click.command("scan")
+@click.command(
+    "scan",
+    epilog=examples(
+        "lpa scan",
+        "lpa scan --aug crop,cutout --models resnet50,vit_s --data /data/imagenet --split val",
+        "lpa scan --aug crop=1:.08:20 --models mine=resnet50@best.pth --data photos",
+        "lpa scan --aug 'kornia:RandomJPEG(jpeg_quality=({alpha},{alpha}))@100,50,10'",
+    ),
+)
 @click.option(
     "--aug",
     "augmentations",
@@ -64,7 +73,12 @@ def _depth_zero_comma(text: str) -> bool:
     help="Images: a folder, a CSV, Parquet files, a named data set. [default: imagenet-sample]",
 )
 @click.option("--split", metavar="NAMES", help="Split or splits: val, or train,val.")
-@click.option("-o", "--out", type=click.Path(path_type=Path), help="The run's folder.")
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path),
+    help="The run's folder. [default: under runs/, named after the data]",
+)
 @click.option("--draws", type=int, help="Random draws per value. [default: 1; sample: 8]")
 @click.option("--per-class", type=int, metavar="N", help="At most N images of each class.")
 @click.option("--limit", type=int, metavar="N", help="At most N images in all.")
@@ -90,9 +104,15 @@ def _depth_zero_comma(text: str) -> bool:
     help="auto: fp16 on CUDA with small margins repeated in fp32, else fp32.",
 )
 @click.option("-b", "--batch-size", type=int, help="Images per pass. [default: 64; GPU: 256]")
-@click.option("-j", "--workers", type=int, help="Threads that read and decode.")
 @click.option(
-    "--engine", type=click.Choice(["local"]), default="local", help="Who runs the work units."
+    "-j", "--workers", type=int, help="Threads that read and decode. [default: cores, up to 8]"
+)
+@click.option(
+    "--engine",
+    type=click.Choice(["local"]),
+    default="local",
+    show_default=True,
+    help="Who runs the work units.",
 )
 @click.option("--shard", metavar="I/N", help="Do part I of N of the work (job arrays).")
 @click.option("--ensemble", is_flag=True, help="Add the models' mean probability as one model.")
@@ -101,10 +121,12 @@ def _depth_zero_comma(text: str) -> bool:
 )
 @click.option("--img-size", type=int, help="Input size in pixels, for fine-tuned models.")
 @click.option("--crop-pct", type=float, help="Crop fraction of the evaluation view.")
-@click.option("--crop-mode", type=click.Choice(["center", "squash"]), help="timm's crop mode.")
+@click.option(
+    "--crop-mode", type=click.Choice(["center", "squash"]), help="timm's crop mode of the view."
+)
 @click.option("--mean", callback=numbers, metavar="R,G,B", help="Normalisation mean.")
 @click.option("--std", callback=numbers, metavar="R,G,B", help="Normalisation deviation.")
-@click.option("--interpolation", help="bilinear, bicubic, ...")
+@click.option("--interpolation", metavar="NAME", help="Resampling of the view: bilinear, ...")
 @click.option("--max-time", metavar="H:MM:SS", help="Stop cleanly after this time.")
 @click.option("--dry-run", is_flag=True, help="Say what it would take, and do nothing.")
 @click.option("--strict", is_flag=True, help="Fail when any cell is incomplete in the end.")

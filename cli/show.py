@@ -6,10 +6,21 @@ import json
 
 import click
 
+from .epilogs import examples
 
-@click.command("show")
+
+@click.command(
+    "show",
+    epilog=examples(
+        "lpa show RUN",
+        "lpa show RUN --format json",
+    ),
+)
 @click.argument("run", type=click.Path())
-@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table")
+@click.option(
+    "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True,
+    help="json is for programs.",
+)  # fmt: skip
 def command(run: str, form: str) -> None:
     """Show what a run holds.
 

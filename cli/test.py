@@ -14,6 +14,7 @@ from .choices import (
     groups_option,
     models_option,
 )
+from .epilogs import examples
 from .shown import in_its_direction, with_intervals
 from .tables import READING, echo_notes, format_option, print_table
 
@@ -29,14 +30,30 @@ SHORT = {
 }  # fmt: skip
 
 
-@click.command("test")
+@click.command(
+    "test",
+    epilog=examples(
+        "lpa test RUN",
+        "lpa test RUN --value .5 --family all",
+        "lpa test TRAININGS --values 1,.08 --by-class",
+        "lpa test FIRST SECOND --format latex",
+    ),
+)
 @click.argument("runs", nargs=-1, required=True, type=click.Path(), metavar="RUN...")
 @click.option(
     "--values", metavar="REFERENCE,VALUE...",
     help="Training runs: the value compared with, then those compared.",
 )  # fmt: skip
-@click.option("--value", type=float, help="One value beside the reference.")
-@family_option
+@click.option(
+    "--value",
+    type=float,
+    help="Test this value; by default the mean loss along "
+    "the axis, and for training runs every value.",
+)
+@family_option(
+    "What is corrected together: the classes of one model, axis and direction, or all models and "
+    "axes."
+)
 @fdr_option
 @click.option(
     "--significance", metavar="LEVELS",
@@ -130,18 +147,27 @@ def _shown(table: pd.DataFrame) -> pd.DataFrame:
             "lower": "lower %", "nominal_bound": "by luck %", "higher": "higher %",
             "not_testable": "no test %",
         }  # fmt: skip
+        welch = []
+        if table["tested"].eq(0).any():
+            # No decision is made; Welch's own shares are shown all the same (STATISTICS 3.7).
+            shares |= {"lower_welch": "Welch lower %", "higher_welch": "Welch higher %"}
+            welch = ["lower_welch", "higher_welch", "claim"]
         table = table.assign(**{name: (100 * table[name]).round(1) for name in shares})
         counts = {"lower_bh": "BH", "lower_holm": "Holm"}
         table[list(counts)] = table[list(counts)].astype("Int64")
         table["seeds"] = table["runs_reference"].astype(str) + "+" + table["runs"].astype(str)
         columns = ["run", "model", "axis", "split", "reference", "value", "significance", "lower"]
-        columns += ["nominal_bound", *counts, "higher", "not_testable", "classes", "seeds", "test"]
+        columns += ["nominal_bound", *counts, "higher", "not_testable", *welch]
+        columns += ["classes", "seeds", "test"]
         return table[[*columns, "level"]].rename(columns=shares | counts | {"significance": "at"})
     if "p_welch" in table.columns:
         table = in_its_direction(table, "difference", "lower", "higher")
         table = with_intervals(table, {"difference": ("low", "high")})
         columns = ["run", "model", "axis", "split", "reference", "value", "direction", "class"]
-        columns += ["title", "difference", "interval", "p", "p_bh", "p_holm", "status", "n", "test"]
+        columns += ["title", "difference", "interval", "p", "p_bh", "p_holm"]
+        # Where a few seeds leave the decision to another test, or to none.
+        columns += ["p_welch"] if not table["p"].equals(table["p_welch"]) else []
+        columns += ["status", "n", "test"]
         return table[[*columns, "level"]]
     if "hurt_bh" in table.columns:
         columns = [

@@ -6,10 +6,19 @@ import signal
 
 import click
 
+from .epilogs import examples
+
 __all__ = ["command"]
 
 
-@click.command("view")
+@click.command(
+    "view",
+    short_help="Serve the report to this machine alone.",
+    epilog=examples(
+        "lpa view RUN",
+        "lpa view RUN --port 0",
+    ),
+)
 @click.argument("runs", type=click.Path(), nargs=-1, required=True, metavar="RUN...")
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=8000, show_default=True,

@@ -127,3 +127,10 @@ def test_nothing_beside_the_reference_gives_no_range(tmp_path: Path) -> None:
     assert str(run(folder).exception) == (
         "no range can be given: m on no axis: measured at the identity only; no losses are given"
     )
+
+
+def test_a_policy_into_a_directory_is_refused(folder: Path, tmp_path: Path) -> None:
+    result = run(folder, "--models", "first", "--axis", "crop", "-o", tmp_path)
+    assert str(result.exception) == (
+        f"-o {tmp_path} is a directory; expected the policy's file, e.g. {tmp_path}/policy.json"
+    )

@@ -148,6 +148,16 @@ def test_few_seeds_of_few_classes_give_no_decision(tmp_path: Path) -> None:
     assert {row["p"] for row in rows} == {None}
     (row, *_) = rows_of(folder)
     assert row["lower"] is None and row["claim"] == "too few seeds, no decision"
+    # The table says so too, and shows Welch's shares, which decide nothing.
+    text = run(folder).stdout.splitlines()
+    assert "claim too few seeds, no decision" in text[0]
+    p = lower_p_values(folder, 1.0, 0.5)
+    levels = (0.1, 0.05, 0.01)
+    assert [100 * float(np.mean(p <= level)) for level in levels] == pytest.approx(
+        [float(line.split()[-1]) for line in text[2:]], abs=0.051
+    )
+    assert text[1].split()[-3:] == ["Welch", "lower", "%"]
+    assert "p_welch" in run(folder, "--by-class").stdout
 
 
 def test_looks_take_their_share_of_the_significance(sweep: Path) -> None:
