@@ -12,7 +12,7 @@ from lpa.report.curves import CurveTables
 from lpa.report.findings import Finding, Findings, find
 from lpa.report.looked_at import looked_at
 from lpa.report.sources import Sources
-from lpa.report.wording import points
+from lpa.report.wording import pieces, points
 
 GRID = (1.0, 0.6, 0.3)
 
@@ -128,3 +128,9 @@ def test_names_in_a_copied_finding_are_text() -> None:
 )  # fmt: skip
 def test_points_keep_their_sign_and_small_ones_a_decimal(number: float, text: str) -> None:
     assert points(number) == text
+
+
+def test_long_names_break_after_their_signs_and_short_ones_not() -> None:
+    assert pieces("cnn+label_distillation · run") == ["cnn+", "label_", "distillation · run"]
+    assert pieces("mean(a,b)") == ["mean(a,b)"] and pieces("") == [""]
+    assert pieces("Black-and-tan coonhound, of old") == ["Black-and-tan coonhound, of old"]

@@ -42,7 +42,7 @@ from lpa.report.shown_tables import (
     run_tests,
 )
 from lpa.report.sources import FEWEST, Sources
-from lpa.report.wording import breakable, count, percent, points
+from lpa.report.wording import count, percent, pieces, points
 
 __all__ = ["write_report"]
 
@@ -121,7 +121,7 @@ class _Page:
             undefined=jinja2.StrictUndefined,
         )
         environment.filters.update(
-            percent=percent, points=points, value=format_value, count=count, breakable=breakable
+            percent=percent, points=points, value=format_value, count=count, pieces=pieces
         )
         # "<" inside the data could end the element that holds them.
         embedded = json.dumps(self.data(), allow_nan=False, separators=(",", ":"))

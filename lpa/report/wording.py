@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 
 import pandas as pd
-from markupsafe import Markup
 
-__all__ = ["MINUS", "NOTHING", "breakable", "count", "percent", "points", "tenths"]
+__all__ = ["MINUS", "NOTHING", "count", "percent", "pieces", "points", "tenths"]
 
 MINUS = "\N{MINUS SIGN}"
 NOTHING = "\N{EN DASH}"
@@ -37,12 +36,11 @@ def tenths(number: float) -> str:
     return "0.0" if float(text) == 0 else text.replace("-", MINUS)
 
 
-def breakable(text: str) -> str | Markup:
-    """Let a long name break after its signs and not within a word."""
+def pieces(text: str) -> list[str]:
+    """Divide a long name after its signs, where a line may break rather than within a word."""
     if max(map(len, text.split()), default=0) < 14:
-        return text
-    # Markup escapes what it joins.
-    return Markup("<wbr>").join(re.split(r"(?<=[_+.,-])", text))
+        return [text]
+    return re.split(r"(?<=[_+.,-])", text)
 
 
 def count(number: int, noun: str) -> str:
