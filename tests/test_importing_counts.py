@@ -84,7 +84,7 @@ def test_what_needs_outcomes_says_that_there_are_counts_only() -> None:
     table().to_csv("counts.csv", index=False)
     import_results("counts.csv", "run")
     run = lpa.open("run")
-    for use in (run.rank, lambda: run.export("x.csv"), run.report):
+    for use in (run.rank, lambda: run.export("x.csv"), run.policy):
         with pytest.raises(InputError) as error:
             use()
         assert str(error.value) == (
