@@ -134,3 +134,17 @@ def test_counts_without_a_split_are_drawn_under_the_default_one(
     lines = run.figure("class_curves", top=2).data
     # The two classes that fall the most, the one that gains left out.
     assert {trace.name for trace in lines if trace.mode == "lines+markers"} == {"c000", "c001"}
+
+
+def test_models_axes_and_splits_of_counts_are_chosen_and_checked(counts: Outcomes) -> None:
+    run = open_run(counts.store.root)
+    for answer in (run.curves, run.test):
+        for options, text in (
+            ({"models": "vit"}, "unknown model 'vit': known: rn50 (of this run)"),
+            ({"axes": "dropout"}, "unknown axis 'dropout': known: random_crop (of this run)"),
+            ({"split": "test"}, f"split 'test' is not in {counts.store}; it has val"),
+        ):
+            with pytest.raises(InputError) as caught:
+                answer(**options)
+            assert str(caught.value) == text
+    assert len(run.test(models="rn50", axes="random_crop", split="val")) == len(run.test())
