@@ -217,6 +217,16 @@ def test_counts_without_the_reference_say_what_cannot_be_tested() -> None:
     ]
 
 
+def test_a_run_of_counts_gives_no_labels() -> None:
+    table().to_csv("counts.csv", index=False)
+    import_results("counts.csv", "run")
+    pd.DataFrame({"sample": ["a"], "prediction": ["cat"]}).to_csv("p.csv", index=False)
+    assert refused("p.csv", "other", model="m", labels="run") == (
+        "labels run: the run holds counts only and names no samples; expected a run of "
+        "predictions, a CSV of sample,label or a folder"
+    )
+
+
 def test_damage_is_named() -> None:
     table().to_csv("counts.csv", index=False)
     import_results("counts.csv", "run")

@@ -77,7 +77,13 @@ def read_labels(spec: str | os.PathLike[str], split: str | None) -> Labels:
     if (path / "run.json").is_file():
         store = Store(path)
         samples = Samples.from_parquet_bytes(store.get("samples.parquet"))
-        return of_samples(samples, read_record(store).classes, str(spec))
+        record = read_record(store)
+        if not len(samples):
+            raise InputError(
+                f"labels {spec}: the run holds counts only and names no samples; expected a run of "
+                "predictions, a CSV of sample,label or a folder"
+            )
+        return of_samples(samples, record.classes, str(spec))
     source = open_data(os.fspath(spec), split)
     names = source.classes.names
     return Labels(
