@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,12 +23,16 @@ from lpa.training.evaluation import Evaluated, evaluate, measured_module
 from lpa.training.feed import Active, Feed
 from lpa.training.images import TrainingImages
 from lpa.training.learner import Learner, SingleLearner
-from lpa.training.loop import GroupTraining
+from lpa.training.loop import GroupTraining, UnusableCheckpointError
 from lpa.training.policies.policy import Policy
 from lpa.training.stacked import StackedLearner
 from lpa.training.weights import WeightsFacts, put_weights
 
 __all__ = ["DeviceData", "Training", "TrainingWorker", "group_key"]
+
+
+FEW_PIXELS = 2**15
+"""Pixels of a batch that one thread computes as fast as several (64 images of 22 x 22)."""
 
 
 @dataclass(frozen=True)
@@ -133,8 +139,7 @@ class TrainingWorker:
             summary.stopped = True
             return summary
         try:
-            course = self._course(unit, group)
-            finished = course.run()
+            course, finished = self._trained(unit, group)
         except (torch.OutOfMemoryError, RuntimeError) as error:
             for training in group:
                 self._fail(training, _one_line(error), summary)
@@ -174,6 +179,27 @@ class TrainingWorker:
         return sum(tensor.numel() * tensor.element_size() for tensor in state)
 
     # ---- training ------------------------------------------------------------------------
+
+    def _trained(self, unit: WorkUnit, group: Sequence[Training]) -> tuple[GroupTraining, bool]:
+        """Train a group; return also whether it came to its end."""
+        course = self._course(unit, group)
+        try:
+            return course, course.run()
+        except UnusableCheckpointError:
+            course = self._course(unit, group)
+            return course, course.run()
+
+    @contextlib.contextmanager
+    def _threads(self, training: Training) -> Iterator[None]:
+        """Compute tiny batches with one thread: more would wait for each other, not compute."""
+        before = torch.get_num_threads()
+        pixels = training.recipe.batch_size * math.prod(self.model.view.size)
+        if self.device.type == "cpu" and pixels <= FEW_PIXELS:
+            torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
 
     def _course(self, unit: WorkUnit, group: Sequence[Training]) -> GroupTraining:
         mean, std = (
@@ -262,7 +288,7 @@ class TrainingWorker:
     def _fail(self, training: Training, reason: str, summary: CellSummary) -> None:
         cell = training.cell
         if self.world.first:
-            put_failure(self.store, 0, cell.model, reason, [cell.id])
+            put_failure(self.store, 0, named(cell), reason, [cell.id])
         summary.failures.append((named(cell), reason))
 
 

@@ -46,7 +46,7 @@ REFERENCE: tuple[tuple[str, Recipe], ...] = (
 )  # fmt: skip
 """Pattern of an architecture's name -> torchvision's recipe; all others have ResNet's."""
 
-_SMALL = Recipe(epochs=20, batch_size=64, learning_rate=0.1, warmup_epochs=1.0, flip=0.0)
+_SMALL = Recipe(epochs=15, batch_size=64, learning_rate=0.1, warmup_epochs=1.0, flip=0.0)
 _SMALL_TRANSFORMER = dataclasses.replace(
     _SMALL, optimizer="adamw", learning_rate=2e-3, weight_decay=0.05, warmup_epochs=2.0
 )
