@@ -285,7 +285,7 @@ def test_no_room_for_one_image_is_an_error() -> None:
 
 def test_bfloat16_computes_coarsely_and_keeps_float32_weights() -> None:
     batches = given()
-    exact, losses = trained(perceptron(), PLAIN, batches)
+    _, losses = trained(perceptron(), PLAIN, batches)
     coarse, again = trained(perceptron(), PLAIN, batches, precision="bf16")
     assert all(parameter.dtype == torch.float32 for parameter in coarse.module.parameters())
     assert again == pytest.approx(losses, rel=0.05)
@@ -295,7 +295,7 @@ def test_bfloat16_computes_coarsely_and_keeps_float32_weights() -> None:
 def test_optimizers_are_checked_by_name_and_by_making_one() -> None:
     for name in ("sgd", "nesterov", "adamw", "lamb", "rmsprop"):
         check_optimizer(name)
-    with pytest.raises(InputError, match="^unknown optimizer 'adamww': did you mean 'adamw'"):
+    with pytest.raises(InputError, match=r"^unknown optimizer 'adamww': did you mean 'adamw'"):
         check_optimizer("adamww")
     with pytest.raises(InputError) as caught:
         check_optimizer("fusedadam")  # Needs a package that is not installed.

@@ -24,6 +24,7 @@ from lpa.errors import InputError, Stopped
 from lpa.experiments.machine import device_name, versions
 from lpa.experiments.progress import Progress, duration
 from lpa.outcomes import (
+    DIVERGED,
     Cell,
     RunRecord,
     Samples,
@@ -49,9 +50,6 @@ __all__ = [
 
 BYTES_PER_OUTCOME = 8.0
 """Stored bytes per cell and sample (735 MB for 1,860 models x 50,000 samples)."""
-
-DIVERGED = "diverged: "
-"""How the reason begins of what is not tried again by itself: it would fail alike."""
 
 
 @dataclass
@@ -274,6 +272,24 @@ class CellTask:
             raise InputError(
                 f"{len(lasting)} of {planned} {what} failed, first {name} ({reason}); everything "
                 f"else is stored in {self.store}: mend it and run the same command again"
+            )
+
+    def check_complete(self) -> None:
+        """Refuse a task of which anything is missing, in whatever part of it.
+
+        Raises
+        ------
+        InputError
+            With the first cell that is missing.
+        """
+        done = StoredUnits(self.store).present().get(0, set())
+        planned = [cell for unit in self.work.groups() for cell in unit.cells]
+        missing = [cell for cell in planned if cell.id not in done]
+        if missing:
+            raise InputError(
+                f"{self.store} lacks {len(missing)} of {len(planned)} {self.work.what}, first "
+                f"{named(missing[0])}; run the same command again, with --retry where they "
+                "diverged, or leave --strict out"
             )
 
 

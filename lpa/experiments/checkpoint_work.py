@@ -185,7 +185,7 @@ class _CheckpointWorker:
             outcome = self._outcome(work.ready[cell].path)
         except (InputError, RuntimeError) as error:
             reason = " ".join(str(error).split())[:500]
-            put_failure(work.store, 0, cell.model, reason, [cell.id])
+            put_failure(work.store, 0, named(cell), reason, [cell.id])
             summary.failures.append((named(cell), reason))
             return summary
         columns = {name: outcome[name][None] for name in COLUMNS}

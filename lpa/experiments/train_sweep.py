@@ -113,6 +113,8 @@ def train_sweep(
         if timer is not None:
             timer.cancel()
     task.check_finished(summaries, stop)
+    if strict:
+        task.check_complete()
     run = open_run(task.store.root, strict=strict)
     if task.progress:
         _say_left_out(task, summaries, run)
@@ -135,15 +137,16 @@ def estimate_sweep(**asked: Any) -> CellEstimate:
 def _say_left_out(task: CellTask, summaries: Sequence[CellSummary], run: Run) -> None:
     """Say what is not in the outcomes: trainings that diverged, images that cannot be decoded."""
     diverged = len(task.diverged) + sum(len(summary.failures) for summary in summaries)
-    shown = f"`lpa show {shlex.quote(str(task.store))}` names them"
+    shown = f"see `lpa show {shlex.quote(str(task.store))}`"
     if diverged:
+        which = "training diverged and has" if diverged == 1 else "trainings diverged and have"
         print(
-            f"{diverged} trainings diverged and have no outcomes; {shown}, --retry trains them "
-            "again",
+            f"{diverged} {which} no outcomes; {shown}, --retry trains again what diverged",
             file=sys.stderr,
         )
-    if run.outcomes.skips:
-        print(
-            f"{len(run.outcomes.skips)} images cannot be decoded and are left out; {shown}",
-            file=sys.stderr,
+    skipped = len(run.outcomes.skips)
+    if skipped:
+        which = (
+            "image cannot be decoded and is" if skipped == 1 else "images cannot be decoded and are"
         )
+        print(f"{skipped} {which} left out; {shown}", file=sys.stderr)

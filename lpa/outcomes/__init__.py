@@ -19,6 +19,7 @@ from lpa.outcomes.cells import Cell, WorkUnit, cell_id, content_hash
 from lpa.outcomes.counts import COUNTS_SCHEMA, put_counts, read_counts
 from lpa.outcomes.reading import Coverage, Outcomes, StoredUnits
 from lpa.outcomes.record import (
+    DIVERGED,
     RunRecord,
     check_folder,
     check_record,
@@ -35,6 +36,7 @@ from lpa.outcomes.units import COLUMNS, Unit, read_column, read_header, unit_nam
 __all__ = [
     "COLUMNS",
     "COUNTS_SCHEMA",
+    "DIVERGED",
     "Cell",
     "Coverage",
     "Outcomes",

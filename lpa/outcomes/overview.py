@@ -11,6 +11,7 @@ import pandas as pd
 
 from lpa.axes import format_value
 from lpa.outcomes.reading import Outcomes
+from lpa.outcomes.record import DIVERGED
 
 __all__ = ["Overview", "overview"]
 
@@ -73,12 +74,7 @@ class Overview:
         if self.damaged:
             lines += ["", "damaged (the same scan with --repair computes them again):"]
             lines += [f"  {name}" for name in self.damaged]
-        if self.failures:
-            lines += ["", "failed (tried again by the same command):"]
-            lines += [
-                f"  shard {f['shard']}: {f['model'] or 'data'}: {f['reason']}"
-                for f in self.failures
-            ]
+        lines += self._failed()
         if self.skips:
             lines += ["", f"skipped, cannot be decoded ({len(self.skips)}):"]
             lines += [f"  {name}: {reason}" for name, reason in self.skips.items()]
@@ -86,6 +82,23 @@ class Overview:
         lines += ["", f"versions: {versions}", "commands:"]
         lines += [f"  {command}" for command in self.commands]
         return "\n".join(lines)
+
+    def _failed(self) -> list[str]:
+        """List what failed, and apart from it the trainings that diverged."""
+        diverged = [f for f in self.failures if f["reason"].startswith(DIVERGED)]
+        others = [f for f in self.failures if f not in diverged]
+        # Only a scan has several shards.
+        shards = self.facts["kind"] == "scan"
+        lines = ["", "failed (tried again by the same command):"] if others else []
+        lines += [
+            f"  {'shard {}: '.format(f['shard']) if shards else ''}{f['model'] or 'data'}: "
+            f"{f['reason']}"
+            for f in others
+        ]
+        if diverged:
+            lines += ["", "diverged (trained again by the same command with --retry):"]
+            lines += [f"  {f['model']}: {f['reason'].removeprefix(DIVERGED)}" for f in diverged]
+        return lines
 
 
 def overview(path: str | os.PathLike[str]) -> Overview:

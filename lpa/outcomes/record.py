@@ -14,6 +14,7 @@ from lpa.outcomes.samples import Samples
 from lpa.outcomes.store import Store
 
 __all__ = [
+    "DIVERGED",
     "RunRecord",
     "check_folder",
     "check_record",
@@ -23,6 +24,9 @@ __all__ = [
     "read_objects",
     "read_record",
 ]
+
+DIVERGED = "diverged: "
+"""How the reason begins of a training that is not tried again by itself: it would fail alike."""
 
 FORMAT = 1
 """Version of the run folder's layout."""
@@ -266,7 +270,10 @@ def put_plan(store: Store, plan: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class Failure:
-    """What failed and why; tried again by the next run of the same command."""
+    """What failed and why; tried again by the next run of the same command.
+
+    ``model`` is that of a scan, or names one training of a sweep (model, value and seed).
+    """
 
     shard: int
     model: str | None

@@ -26,13 +26,17 @@ from lpa.training.learner import Learner
 from lpa.training.regularizers.regularizer import Floats
 from lpa.training.schedule import LearningRates
 
-__all__ = ["Course", "GroupTraining"]
+__all__ = ["Course", "GroupTraining", "UnusableCheckpointError"]
 
 CHECKPOINT_SECONDS = 5.0
 """Checkpoints are at least this far apart, so that short epochs are not spent on writing."""
 
 LOOK_EVERY = 100
 """Updates after which the losses are looked at; each look waits for the device."""
+
+
+class UnusableCheckpointError(Exception):
+    """A checkpoint of another version, which is deleted now; models are to be made anew."""
 
 
 @dataclass
@@ -105,7 +109,13 @@ class GroupTraining:
         self._saved = time.monotonic()
 
     def run(self) -> bool:
-        """Train; return False when it was stopped before the end (its state is saved)."""
+        """Train; return False when it was stopped before the end (its state is saved).
+
+        Raises
+        ------
+        UnusableCheckpointError
+            When there was a checkpoint that does not fit; it is deleted.
+        """
         self._restore()
         began = time.monotonic() - self.seconds
         while self.epoch < self.recipes[0].epochs and not self._all_diverged():
@@ -114,6 +124,8 @@ class GroupTraining:
             while self.update < self.updates:
                 if self.stop():
                     self.seconds = time.monotonic() - began
+                    # One process writes; on going on each starts from the sum of all.
+                    self._total = self.world.mean(self._total)
                     self._save()
                     return False
                 self._step()
@@ -174,7 +186,7 @@ class GroupTraining:
             if course.diverged:
                 continue
             right = self._right(module, feed, None)
-            course.held_out.append(float(right.float().mean()))
+            course.held_out.append(int(right.sum()) / len(right))
             if self.recipes[index].select == "best" and _is_best(course.held_out):
                 course.best_epoch = self.epoch
                 self.best[index] = {k: v.clone() for k, v in module.state_dict().items()}
@@ -219,12 +231,22 @@ class GroupTraining:
         state: dict[str, Any] | None = self.checkpoint.load()
         if state is None:
             return
+        try:
+            self._take(state)
+        except torch.OutOfMemoryError:
+            raise
+        except (KeyError, RuntimeError, TypeError, ValueError) as error:
+            self.world.wait()  # until each process has read it
+            self.checkpoint.delete()
+            raise UnusableCheckpointError from error
+        self.tick(self.batch_images * (self.epoch * self.updates + self.update))
+
+    def _take(self, state: dict[str, Any]) -> None:
         self.learner.restore(state["learner"])
         self.epoch, self.update = state["epoch"], state["update"]
         self.seconds, self._total = state["seconds"], state["total"]
         self.courses = [Course(**course) for course in state["courses"]]
         self.best = state["best"]
-        self.tick(self.batch_images * (self.epoch * self.updates + self.update))
         for feed, kept in zip(self.feeds, state["policies"], strict=True):
             feed.policy.restore(kept)
 
