@@ -133,6 +133,10 @@ class TrainingWorker:
         InputError
             When the store cannot be written.
         """
+        with self._threads():
+            return self._done(unit)
+
+    def _done(self, unit: WorkUnit) -> CellSummary:
         group = [self.trainings[cell.id] for cell in unit.cells]
         summary = CellSummary()
         if self.world.agreed(self.stop.is_set()):
@@ -159,6 +163,10 @@ class TrainingWorker:
 
     def seconds_per_image(self, unit: WorkUnit, updates: int) -> float:
         """Time a few updates of a group; nothing is stored. The first update is not counted."""
+        with self._threads():
+            return self._seconds(unit, updates)
+
+    def _seconds(self, unit: WorkUnit, updates: int) -> float:
         group = [self.trainings[cell.id] for cell in unit.cells]
         course = self._course(unit, group)
         for feed in course.feeds:
@@ -190,10 +198,11 @@ class TrainingWorker:
             return course, course.run()
 
     @contextlib.contextmanager
-    def _threads(self, training: Training) -> Iterator[None]:
+    def _threads(self) -> Iterator[None]:
         """Compute tiny batches with one thread: more would wait for each other, not compute."""
         before = torch.get_num_threads()
-        pixels = training.recipe.batch_size * math.prod(self.model.view.size)
+        recipe = next(iter(self.trainings.values())).recipe
+        pixels = recipe.batch_size * math.prod(self.model.view.size)
         if self.device.type == "cpu" and pixels <= FEW_PIXELS:
             torch.set_num_threads(1)
         try:
