@@ -7,8 +7,8 @@
 
 Memory: the default recipe (12 heads in one pass) on a mapped file of half-precision features,
 stopped after a few batches; ``--batches 0`` trains, chooses and refits to the end (one epoch). It
-must stay below 4 GB beside the pages of the mapped file. Time: a whole training of 100 classes at two
-numbers of images, of which one is twice the other.
+must stay below 4 GB beside the pages of the mapped file. Time: a whole training of 100 classes at
+two numbers of images, of which one is twice the other.
 """
 
 from __future__ import annotations

@@ -40,7 +40,9 @@ class HeadRecipe:
         averaged within the backbone.
     hold_out : float
         Share of each class of the training features by which the pair is chosen; in (0, 1).
-        Without use where there is one pair.
+        Without use where there is one pair. A fifth rather than a tenth: of 1,200 digits a tenth
+        chose so loosely that accuracies were up to 0.7 points from ``LogisticRegression``'s; with
+        ``refit`` it costs no images.
     refit : bool
         Train the chosen pair again on all training features, as users expect of a probe, for the
         cost of one more head; else the head that was chosen is kept, which never saw the part.
@@ -54,7 +56,7 @@ class HeadRecipe:
     weight_decays: tuple[float, ...] = (1e-6, 1e-4, 1e-2)
     momentum: float = 0.9
     seeds: int = 1
-    hold_out: float = 0.1
+    hold_out: float = 0.2
     refit: bool = True
     standardise: bool = True
 
