@@ -41,7 +41,7 @@ class HeadRecipe:
     hold_out : float
         Share of each class of the training features by which the pair is chosen; in (0, 1).
         Without use where there is one pair. A fifth rather than a tenth: of 1,200 digits a tenth
-        chose so loosely that accuracies were up to 0.7 points from ``LogisticRegression``'s; with
+        chose so loosely that accuracies were up to 0.8 points from ``LogisticRegression``'s; with
         ``refit`` it costs no images.
     refit : bool
         Train the chosen pair again on all training features, as users expect of a probe, for the
