@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lpa.errors import InputError
-from lpa.experiments.checkpoint_pattern import find_checkpoints
+from lpa.models.checkpoint_pattern import find_checkpoints
 from lpa.training.regularizers import parse_regularizer
 
 CROP = parse_regularizer("random_crop").axis

@@ -13,12 +13,12 @@ from lpa.axes import format_value
 from lpa.datasets import open_data
 from lpa.errors import InputError
 from lpa.experiments.cell_task import CellTask
-from lpa.experiments.checkpoint_pattern import ReadyCheckpoint, find_checkpoints
 from lpa.experiments.checkpoint_work import CheckpointLoader, CheckpointWork, file_print
 from lpa.experiments.devices import precision_of, shard_size_of
 from lpa.experiments.matching import data_labels, measured, run_classes
 from lpa.experiments.preparation import declared_samples
 from lpa.experiments.sweep_command import asking
+from lpa.models.checkpoint_pattern import ReadyCheckpoint, find_checkpoints
 from lpa.models.loaded import LoadedModel
 from lpa.models.preprocessing import PreprocessingOverrides
 from lpa.outcomes import (

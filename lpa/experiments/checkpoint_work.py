@@ -22,9 +22,9 @@ from lpa.experiments.cell_task import (
     kept_samples,
     named,
 )
-from lpa.experiments.checkpoint_pattern import ReadyCheckpoint
 from lpa.experiments.matching import measured
 from lpa.models import ModelSpec, load
+from lpa.models.checkpoint_pattern import ReadyCheckpoint
 from lpa.models.loaded import LoadedModel
 from lpa.models.preprocessing import PreprocessingOverrides
 from lpa.outcomes import (

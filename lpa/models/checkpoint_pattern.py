@@ -40,7 +40,7 @@ class ReadyCheckpoint:
     replicate: int
 
 
-def find_checkpoints(pattern: str, axis: Axis) -> list[ReadyCheckpoint]:
+def find_checkpoints(pattern: str, axis: Axis, option: str = "--from") -> list[ReadyCheckpoint]:
     """Find the files that a pattern means.
 
     Parameters
@@ -50,6 +50,8 @@ def find_checkpoints(pattern: str, axis: Axis) -> list[ReadyCheckpoint]:
         there are several; ``*`` and ``?`` stand for anything else within a name.
     axis : Axis
         Whose values they are.
+    option : str
+        With which the pattern was given, for messages.
 
     Returns
     -------
@@ -65,7 +67,7 @@ def find_checkpoints(pattern: str, axis: Axis) -> list[ReadyCheckpoint]:
     fields = _FIELD.findall(pattern)
     if sum(name in ("value", "percent") for name in fields) != 1 or set(fields) - set(_FIELDS):
         raise InputError(
-            f"--from {pattern!r}: expected {{value}} (or {{percent}}) once, and {{seed}} where "
+            f"{option} {pattern!r}: expected {{value}} (or {{percent}}) once, and {{seed}} where "
             "there are several, e.g. 'ckpt/rn50_tau{value}_seed{seed}.pth'"
         )
     found: dict[tuple[float, int], Path] = {}
@@ -73,18 +75,18 @@ def find_checkpoints(pattern: str, axis: Axis) -> list[ReadyCheckpoint]:
         if not axis.minimum <= value <= axis.maximum:
             hint = "; write {percent} for per cent" if value > 1 >= axis.maximum else ""
             raise InputError(
-                f"--from: {path} has value {format_value(value)} of {axis.name}; expected "
+                f"{option}: {path} has value {format_value(value)} of {axis.name}; expected "
                 f"{format_value(axis.minimum)} to {format_value(axis.maximum)} ({axis.unit}){hint}"
             )
         other = found.setdefault((value, seed), path)
         if other != path:
             raise InputError(
-                f"--from: {other} and {path} both have value {format_value(value)} and seed "
+                f"{option}: {other} and {path} both have value {format_value(value)} and seed "
                 f"{seed}; expected one each: put {{seed}} or the differing part into the pattern"
             )
     if not found:
         raise InputError(
-            f"--from {pattern!r} matches no file; expected checkpoints such as "
+            f"{option} {pattern!r} matches no file; expected checkpoints such as "
             f"{_example(pattern, axis)}: check the folder and the pattern"
         )
     ordered = sorted(found, key=lambda key: (axis.strength(key[0]), key[1]))
