@@ -95,8 +95,8 @@ def test_other_data_are_refused_with_the_number_of_files_that_differ(tmp_path: P
     labels = (SAMPLES.label + 1) % 2
     changed = dataclasses.replace(SAMPLES, key=keys, label=labels)
     assert other_data(store, changed) == (
-        f"compared with its {count} files: 1 changed (first {names[1]!r}), {count} in another class or "
-        f"split (first {names[0]!r})"
+        f"compared with its {count} files: 1 changed (first {names[1]!r}), {count} in another "
+        f"class or split (first {names[0]!r})"
     )
     moved = dataclasses.replace(SAMPLES, sample=SAMPLES.sample + 5)
     assert other_data(store, moved) == (f"its {count} files stand at other places of the data set")

@@ -95,7 +95,7 @@ def test_a_signal_stops_cleanly_and_the_same_command_goes_on(
     assert lines[-1].endswith(
         f" of 50 cells, which are stored in {out}; the same command goes on from there"
     )
-    assert "stopping: finished cells are being stored" in lines
+    assert "stopping: what is finished is being stored" in lines
     assert "Traceback" not in errors
     stored = int(lines[-1].split()[2])
     assert stored == passes.stat().st_size >= 2  # Every pass that was made is kept.
