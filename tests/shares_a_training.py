@@ -42,9 +42,7 @@ def main() -> None:
         )  # fmt: skip
         mean, std = (torch.tensor(values).view(3, 1, 1) for values in (MEAN, STD))
         checkpoint = Checkpoint(Store(folder), "group", CPU, writes=world.first)
-        return GroupTraining(
-            learner, [made], [RECIPE], mean, std, checkpoint, stop, world=world
-        )
+        return GroupTraining(learner, [made], [RECIPE], mean, std, checkpoint, stop, world=world)
 
     first = course()
     assert not first.run()
