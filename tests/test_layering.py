@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 LEVELS = [
     {"errors"},
-    {"axes", "views", "classes", "class_files", "csv_cells"},
+    {"axes", "views", "classes", "class_files", "csv_cells", "cache_files"},
     {"plans"},
     {"outcomes"},
     {"augmentations", "models", "datasets", "engines", "statistics", "figures"},

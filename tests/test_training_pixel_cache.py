@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -319,8 +320,8 @@ def test_too_little_space_is_told_before_anything_is_written(
     data = tiny.folder(tmp_path / "data", 2)
     source = open_data(data)
     samples = index_samples(source, np.arange(20), np.arange(10))
-    usage = pixel_cache.shutil.disk_usage(tmp_path)._replace(free=50_000)
-    monkeypatch.setattr(pixel_cache.shutil, "disk_usage", lambda folder: usage)
+    usage = shutil.disk_usage(tmp_path)._replace(free=50_000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage)
     # The views, and the originals with a tenth more for safety.
     areas = [image.width * image.height for image in map(Image.open, data.rglob("*.png"))]
     needed = (20 * 3 * 32 * 32 + 1.1 * 3 * sum(areas)) / 1e6

@@ -10,11 +10,8 @@ two writers of one file do no harm.
 from __future__ import annotations
 
 import contextlib
-import errno
-import hashlib
 import json
 import os
-import shutil
 import time
 import uuid
 import zlib
@@ -27,6 +24,17 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from lpa import cache_files
+from lpa.cache_files import (
+    AGAIN,
+    HEADER,
+    cache_folder,
+    digest,
+    explained,
+    header,
+    plain_json,
+    read_header,
+)
 from lpa.errors import InputError
 from lpa.outcomes import Samples
 from lpa.outcomes.cells import content_hash
@@ -37,10 +45,8 @@ from lpa.views import View
 __all__ = ["Contents", "PixelFile", "PixelWriter", "check_space", "default_folder"]
 
 FORMAT = 1
+_WHAT = "pixel cache"
 MAGIC = b"pixel cache of lpa\n"
-HEADER = 4_096
-"""Bytes before the first image: a page, so that images are mapped from its end."""
-
 COLUMNS = ("position", "start", "width", "height", "full_width", "full_height", "check", "spare")
 """Of the index: row in the table of samples; first byte of the image after the header; size of
 what is stored; size of the image itself; CRC-32 of the stored bytes; 0."""
@@ -95,36 +101,13 @@ class Contents:
 
 
 def default_folder() -> Path:
-    """Return where files are kept: ``$XDG_CACHE_HOME/lpa/pixels``, else below ``~/.cache``."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "lpa" / "pixels"
+    """Return where files are kept; see :func:`lpa.cache_files.cache_folder`."""
+    return cache_folder("pixels")
 
 
 def check_space(folder: Path, needed: int) -> None:
-    """Make the folder, and check that it has room.
-
-    Parameters
-    ----------
-    folder : Path
-        Where files shall be written.
-    needed : int
-        About how many bytes.
-
-    Raises
-    ------
-    InputError
-        Where the folder cannot be made or its disk has less room.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        free = shutil.disk_usage(folder).free
-    except OSError as error:
-        raise _explained(error, folder) from error
-    if needed > free:
-        raise InputError(
-            f"the pixel cache needs about {_gigabytes(needed)} in {folder}, where "
-            f"{_gigabytes(free)} are free; free some space, or give another folder with --cache"
-        )
+    """Make the folder and check that it has room; see :func:`lpa.cache_files.check_space`."""
+    cache_files.check_space(folder, needed, _WHAT)
 
 
 class PixelWriter:
@@ -196,7 +179,7 @@ class PixelWriter:
     def finish(self) -> None:
         """Write index and header, sync, and give the file its name; it holds an image at least."""
         index = np.array(self.rows, dtype="<i8").reshape(-1, len(COLUMNS)).tobytes()
-        index += _json({str(position): problem for position, problem in self.skips.items()})
+        index += plain_json({str(position): problem for position, problem in self.skips.items()})
         facts = {
             "format": FORMAT,
             "key": self.contents.key,
@@ -208,12 +191,12 @@ class PixelWriter:
             "grey": self.grey,
             "pixel_bytes": self.written,
             "index_bytes": len(index),
-            "index_digest": _digest(index),
+            "index_digest": digest(index),
         }
         with self._explaining():
             self.file.write(index)
             self.file.seek(0)
-            self.file.write(_header(facts))
+            self.file.write(header(MAGIC, facts))
             self.file.flush()
             os.fsync(self.file.fileno())
             self.file.close()
@@ -231,7 +214,7 @@ class PixelWriter:
         try:
             yield
         except OSError as error:
-            raise _explained(error, self.folder) from error
+            raise explained(error, self.folder, _WHAT) from error
 
 
 @dataclass(frozen=True, eq=False)
@@ -271,19 +254,19 @@ class PixelFile:
         """
         path = contents.path(folder)
         with path.open("rb") as file:
-            facts = _read_header(path, file.read(HEADER))
+            facts = read_header(path, file.read(HEADER), MAGIC, _WHAT)
             _check_facts(path, facts, contents)
             expected = HEADER + facts["pixel_bytes"] + facts["index_bytes"]
             length = file.seek(0, os.SEEK_END)
             if length != expected:
                 raise InputError(
                     f"{path} has {length:,} bytes, expected {expected:,}: it was cut short or "
-                    f"changed; {_AGAIN}"
+                    f"changed; {AGAIN}"
                 )
             file.seek(HEADER + facts["pixel_bytes"])
             tail = file.read(facts["index_bytes"])
-        if _digest(tail) != facts["index_digest"]:
-            raise InputError(f"{path} is damaged in its index; {_AGAIN}")
+        if digest(tail) != facts["index_digest"]:
+            raise InputError(f"{path} is damaged in its index; {AGAIN}")
         rows = facts["images"]
         table = 8 * len(COLUMNS) * rows
         index = np.frombuffer(tail[:table], dtype="<i8").reshape(rows, len(COLUMNS))
@@ -330,67 +313,21 @@ class PixelFile:
         """
         for position, start, width, height, _, _, check, _ in self.index.tolist():
             if zlib.crc32(self.levels[start : start + 3 * width * height].data) != check:
-                raise InputError(f"{self.path} is damaged in image {position}; {_AGAIN}")
+                raise InputError(f"{self.path} is damaged in image {position}; {AGAIN}")
             if progress is not None:
                 progress(1)
-
-
-_AGAIN = "delete it and run the same command again"
-
-
-def _json(values: Any) -> bytes:
-    return json.dumps(values, sort_keys=True, separators=(",", ":")).encode()
-
-
-def _digest(data: bytes) -> str:
-    return hashlib.blake2b(data, digest_size=16).hexdigest()
-
-
-def _header(facts: dict[str, Any]) -> bytes:
-    rest = _json(facts).ljust(HEADER - len(MAGIC) - 33)
-    return MAGIC + _digest(rest).encode() + b"\n" + rest
-
-
-def _read_header(path: Path, header: bytes) -> dict[str, Any]:
-    if not header.startswith(MAGIC):
-        raise InputError(
-            f"{path} is no pixel cache of lpa; move it away, or give another folder with --cache"
-        )
-    digest, _, rest = header[len(MAGIC) :].partition(b"\n")
-    if _digest(rest).encode() != digest:
-        raise InputError(f"{path} is damaged in its header; {_AGAIN}")
-    facts: dict[str, Any] = json.loads(rest)
-    return facts
 
 
 def _check_facts(path: Path, facts: dict[str, Any], contents: Contents) -> None:
     if facts["format"] != FORMAT:
         raise InputError(
             f"{path} has format {facts['format']}, expected {FORMAT}: another version of lpa made "
-            f"it; {_AGAIN}"
+            f"it; {AGAIN}"
         )
     if facts["key"] != contents.key:
         raise InputError(
             f"{path} is a cache made from other data ({facts['kind']} of {facts['samples']:,} "
             f"samples with fingerprint {facts['fingerprint'][:8]}), expected {contents.kind} of "
-            f"{contents.count:,} samples with fingerprint {contents.fingerprint[:8]}; {_AGAIN}, or "
+            f"{contents.count:,} samples with fingerprint {contents.fingerprint[:8]}; {AGAIN}, or "
             "give another folder with --cache"
         )
-
-
-def _gigabytes(count: int) -> str:
-    return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{count / 1e6:.1f} MB"
-
-
-def _explained(error: OSError, folder: Path) -> InputError:
-    """Turn a failed write into one line that says what to do."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return InputError(
-            f"no space left on the disk of {folder} for the pixel cache; free some space, or give "
-            "another folder with --cache"
-        )
-    reason = os.strerror(error.errno) if error.errno else str(error)
-    return InputError(
-        f"cannot write the pixel cache to {folder} ({reason.lower()}); expected a writable folder: "
-        "give another with --cache"
-    )
