@@ -47,6 +47,7 @@ def load(
     *,
     overrides: PreprocessingOverrides | None = None,
     classes_file: str | os.PathLike[str] | None = None,
+    named: bool = True,
 ) -> LoadedModel:
     """Load one model.
 
@@ -58,6 +59,8 @@ def load(
         What the user sets in place of the model's own preprocessing.
     classes_file : path, optional
         Names of the outputs; as many as the model has outputs.
+    named : bool
+        Whether outputs must have names; else those without are numbered.
 
     Returns
     -------
@@ -83,7 +86,7 @@ def load(
         )
     module, _, function = SOURCES[found.source].partition(":")
     overrides = overrides or PreprocessingOverrides()
-    request = Request(spec, found.target, overrides, classes_file, found.notes)
+    request = Request(spec, found.target, overrides, classes_file, found.notes, named)
     loaded: LoadedModel = getattr(importlib.import_module(module), function)(request)
     return loaded
 

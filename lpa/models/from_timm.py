@@ -153,6 +153,7 @@ def _check_registered(request: Request) -> None:
         model=name,
         classes_file=request.classes_file,
         own=record.get("label_names"),
+        needed=request.named,
     )
 
 

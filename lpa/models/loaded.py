@@ -39,6 +39,8 @@ class Request:
     classes_file : path, optional
     notes : tuple of str
         What recognising the name has to say (an alias, ...).
+    named : bool
+        Whether its outputs must have names; a backbone's need none.
     """
 
     spec: ModelSpec
@@ -46,6 +48,7 @@ class Request:
     overrides: PreprocessingOverrides
     classes_file: str | os.PathLike[str] | None = None
     notes: tuple[str, ...] = ()
+    named: bool = True
 
 
 @dataclass(frozen=True)
@@ -132,6 +135,7 @@ def finish(
         classes_file=request.classes_file,
         own=own_classes,
         source=own_source,
+        needed=request.named,
     )
     return LoadedModel(
         name=name,

@@ -24,6 +24,7 @@ def output_classes(
     classes_file: str | os.PathLike[str] | None = None,
     own: Sequence[str] | Classes | None = None,
     source: str = "",
+    needed: bool = True,
 ) -> tuple[Classes, str]:
     """Name a model's outputs.
 
@@ -39,6 +40,8 @@ def output_classes(
         What the model itself brings (a checkpoint's ``classes``, timm's ``label_names``, ...).
     source : str
         Where ``own`` comes from, for the note and messages: ``"the checkpoint's classes"``.
+    needed : bool
+        Whether outputs must have names; else those without are numbered.
 
     Returns
     -------
@@ -70,6 +73,8 @@ def output_classes(
     known = _timm_subset(count)
     if known is not None:
         return known, f"{count} outputs taken as timm's ImageNet subset of that size"
+    if not needed:
+        return Classes(tuple(map(str, range(count)))), f"{count} outputs without names"
     raise InputError(
         f"model {model!r} has {count} outputs and no class names: give --classes FILE {EXPECTED}"
     )

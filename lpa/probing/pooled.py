@@ -92,10 +92,20 @@ def feature_interface(
     )
 
 
-def _makes_logits(head: nn.Linear, features: Tensor, logits: Tensor) -> bool:
-    return features.shape == (len(logits), head.in_features) and torch.allclose(
-        head(features), logits, rtol=1e-4, atol=1e-4
-    )
+@dataclass(frozen=True, eq=False)
+class _LastLinear:
+    """The layer that makes the logits, and what it made."""
+
+    path: str
+    layer: nn.Linear
+    logits: Tensor
+
+    def fits(self, features: Tensor) -> bool:
+        """Tell whether it makes the logits of these features."""
+        shape = (len(self.logits), self.layer.in_features)
+        return features.shape == shape and torch.allclose(
+            self.layer(features), self.logits, rtol=1e-4, atol=1e-4
+        )
 
 
 class _TimmFeatures(nn.Module):
@@ -124,9 +134,7 @@ def _of_timm(module: nn.Module, images: Tensor) -> FeatureInterface | None:
     if not isinstance(values, Tensor) or values.ndim != 2:
         return None
     linear = _last_linear(module, images)
-    head = linear[1] if linear is not None else None
-    if head is not None and not _makes_logits(head, values, module(images)):
-        head = None
+    head = linear.layer if linear is not None and linear.fits(values) else None
     return FeatureInterface(features, int(values.shape[1]), "timm's pre-logits", head)
 
 
@@ -154,19 +162,19 @@ def _by_last_linear(module: nn.Module, images: Tensor) -> FeatureInterface | Non
     found = _last_linear(module, images)
     if found is None:
         return None
-    path, head = found
-    features = _HeadInput(module, path)
-    if not _makes_logits(head, features(images), module(images)):
+    features = _HeadInput(module, found.path)
+    if not found.fits(features(images)):
         return None
-    return FeatureInterface(features, head.in_features, f"input of {path or 'the layer'}", head)
+    convention = f"input of {found.path or 'the layer'}"
+    return FeatureInterface(features, found.layer.in_features, convention, found.layer)
 
 
-def _last_linear(module: nn.Module, images: Tensor) -> tuple[str, nn.Linear] | None:
-    """Return path and layer of the last linear layer whose output are the logits, unchanged."""
-    outputs: list[tuple[str, nn.Linear, Tensor]] = []
+def _last_linear(module: nn.Module, images: Tensor) -> _LastLinear | None:
+    """Return the last linear layer whose output are the logits, unchanged."""
+    outputs: list[_LastLinear] = []
 
     def noting(path: str, layer: nn.Linear) -> Callable[..., None]:
-        return lambda _, inputs, output: outputs.append((path, layer, output))
+        return lambda _, inputs, output: outputs.append(_LastLinear(path, layer, output))
 
     hooks = [
         layer.register_forward_hook(noting(path, layer))
@@ -178,7 +186,7 @@ def _last_linear(module: nn.Module, images: Tensor) -> tuple[str, nn.Linear] | N
     finally:
         for hook in hooks:
             hook.remove()
-    for path, layer, output in reversed(outputs):
-        if output.shape == logits.shape and torch.equal(output, logits):
-            return path, layer
+    for found in reversed(outputs):
+        if found.logits.shape == logits.shape and torch.equal(found.logits, logits):
+            return found
     return None
