@@ -19,6 +19,7 @@ __all__ = ["main"]
 COMMANDS = {
     "scan": "scan",
     "train-sweep": "train_sweep",
+    "probe": "probe",
     "show": "show",
     "curves": "curves",
     "rank": "rank",

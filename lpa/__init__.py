@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from lpa.axes import Axis
     from lpa.datasets import list_datasets
     from lpa.errors import InputError
+    from lpa.experiments.probe import estimate_probe, probe
     from lpa.experiments.scan import estimate, scan
     from lpa.experiments.train_sweep import estimate_sweep, train_sweep
     from lpa.importing.results import import_results
@@ -33,6 +34,7 @@ __all__ = [
     "Outcomes",
     "Run",
     "estimate",
+    "estimate_probe",
     "estimate_sweep",
     "import_results",
     "list_augmentations",
@@ -43,6 +45,7 @@ __all__ = [
     "overview",
     "parse_duration",
     "parse_shard",
+    "probe",
     "scan",
     "train_sweep",
 ]
@@ -54,6 +57,7 @@ _HOMES = {
     "Outcomes": "lpa.outcomes:Outcomes",
     "Run": "lpa.runs:Run",
     "estimate": "lpa.experiments.scan:estimate",
+    "estimate_probe": "lpa.experiments.probe:estimate_probe",
     "estimate_sweep": "lpa.experiments.train_sweep:estimate_sweep",
     "import_results": "lpa.importing.results:import_results",
     "list_augmentations": "lpa.augmentations:list_augmentations",
@@ -64,6 +68,7 @@ _HOMES = {
     "overview": "lpa.outcomes.overview:overview",
     "parse_duration": "lpa.plans:parse_duration",
     "parse_shard": "lpa.plans:parse_shard",
+    "probe": "lpa.experiments.probe:probe",
     "scan": "lpa.experiments.scan:scan",
     "train_sweep": "lpa.experiments.train_sweep:train_sweep",
 }

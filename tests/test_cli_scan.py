@@ -287,14 +287,14 @@ def test_the_recorded_command_asks_for_the_same_again(main: click.Command, folde
         ),
         (
             {"data": "digit"},
-            "unknown data set 'digit': did you mean 'digits'? (a path that exists, or "
-            "hub:OWNER/NAME[:CONFIGURATION], torchvision:NAME=PATH)",
+            "unknown data set 'digit': did you mean 'digits' or 'digits-5-9' or 'digits-0-4'? (a "
+            "path that exists, or hub:OWNER/NAME[:CONFIGURATION], torchvision:NAME=PATH)",
         ),
         (
             {"data": "./nowhere"},
             "data path './nowhere' does not exist; expected a folder of images, a CSV manifest or "
-            "Parquet files, or one of imagenet-sample, digits, fashion-mnist, inat, inat2021, "
-            "inat2019, inat2018, inat2017",
+            "Parquet files, or one of imagenet-sample, digits, digits-0-4, digits-5-9, "
+            "fashion-mnist, inat, inat2021, inat2019, inat2018, inat2017",
         ),
         (
             {"aug": "crop=1,1.5"},

@@ -144,7 +144,7 @@ def test_an_unknown_name_gets_the_nearest() -> None:
 
 
 def test_an_empty_name_is_unknown() -> None:
-    assert message("").startswith("unknown data set '': known: digits, fashion-mnist")
+    assert message("").startswith("unknown data set '': known: digits, digits-0-4, digits-5-9, ")
 
 
 @pytest.mark.parametrize("form", ["{}", "imagenet={}", "fashion-mnist={}"])
@@ -152,8 +152,8 @@ def test_a_path_that_does_not_exist_says_so(form: str, tmp_path: Path) -> None:
     path = str(tmp_path / "none")
     assert message(form.format(path)) == (
         f"data path {path!r} does not exist; expected a folder of images, a CSV manifest or "
-        "Parquet files, or one of imagenet-sample, digits, fashion-mnist, inat, inat2021, "
-        "inat2019, inat2018, inat2017"
+        "Parquet files, or one of imagenet-sample, digits, digits-0-4, digits-5-9, fashion-mnist, "
+        "inat, inat2021, inat2019, inat2018, inat2017"
     )
 
 

@@ -38,6 +38,14 @@ DATASETS: dict[str, tuple[str, str]] = {
         "1,797 handwritten digits of 8 x 8 pixels, in scikit-learn",
         "lpa.datasets.from_arrays:open_digits",
     ),
+    "digits-0-4": (
+        "the 901 of them that show 0 to 4: what `lpa probe` trains its backbones on",
+        "lpa.datasets.from_arrays:open_digits_0_4",
+    ),
+    "digits-5-9": (
+        "the 896 that show 5 to 9: what `lpa probe` probes them on",
+        "lpa.datasets.from_arrays:open_digits_5_9",
+    ),
     "fashion-mnist": (
         "70,000 pieces of clothing of 28 x 28 pixels; Debian's dataset-fashion-mnist or =PATH",
         "lpa.datasets.from_idx:open_fashion_mnist",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +24,15 @@ from lpa.datasets.source import (
 )
 from lpa.errors import InputError
 
-__all__ = ["ArrayReader", "label_classes", "open_arrays", "open_digits", "row_name"]
+__all__ = [
+    "ArrayReader",
+    "label_classes",
+    "open_arrays",
+    "open_digits",
+    "open_digits_0_4",
+    "open_digits_5_9",
+    "row_name",
+]
 
 
 @dataclass(frozen=True)
@@ -140,10 +149,23 @@ def from_splits(
     return source
 
 
-def open_digits(path: Path | None, split: str | None) -> Source:
+def open_digits(
+    path: Path | None, split: str | None, *, name: str = "digits", shown: range = range(10)
+) -> Source:
     """Open scikit-learn's handwritten digits: 1,797 images of 8 x 8, in the package itself.
 
     Grey levels 0 to 16 become ``round(value * 255 / 16)``, halves up.
+
+    Parameters
+    ----------
+    path : Path or None
+        Not used.
+    split : str or None
+        There is only ``all``.
+    name : str
+        Name of the source.
+    shown : range
+        The digits that are taken.
 
     Raises
     ------
@@ -154,12 +176,16 @@ def open_digits(path: Path | None, split: str | None) -> Source:
         from sklearn.datasets import load_digits
     except ImportError as error:
         raise InputError(
-            "data set 'digits' is part of scikit-learn, which is not installed; pip install "
+            f"data set {name!r} is part of scikit-learn, which is not installed; pip install "
             "scikit-learn, or use --data imagenet-sample"
         ) from error
-    choose_splits([BARE_SPLIT], split, "digits")
+    choose_splits([BARE_SPLIT], split, name)
     digits = load_digits()
-    pixels = np.floor(digits.images * 255.0 / 16.0 + 0.5).astype(np.uint8)
-    return from_splits(
-        "digits", {BARE_SPLIT: (pixels, digits.target.tolist())}, None, "scikit-learn's digits"
-    )
+    taken = np.isin(digits.target, list(shown))
+    pixels = np.floor(digits.images[taken] * 255.0 / 16.0 + 0.5).astype(np.uint8)
+    labels = digits.target[taken].tolist()
+    return from_splits(name, {BARE_SPLIT: (pixels, labels)}, None, "scikit-learn's digits")
+
+
+open_digits_0_4 = functools.partial(open_digits, name="digits-0-4", shown=range(5))
+open_digits_5_9 = functools.partial(open_digits, name="digits-5-9", shown=range(5, 10))

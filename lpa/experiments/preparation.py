@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from lpa.datasets.selection import index_samples, select
 from lpa.errors import InputError
 from lpa.experiments.devices import devices_of, precision_of, shard_size_of
 from lpa.experiments.matching import data_labels, measured, measured_mean, run_classes
-from lpa.experiments.progress import Progress
+from lpa.experiments.progress import Progress, say_on_standard_error
 from lpa.experiments.scan_task import ScanTask
 from lpa.forward import MeasuredModel
 from lpa.models import PreprocessingOverrides, load, parse_models
@@ -83,7 +82,7 @@ def prepare(
     progress: bool = True,
 ) -> ScanTask:
     """Check everything that a scan needs, and find out what is missing. See :func:`lpa.scan`."""
-    say = _say if progress else (lambda text: None)
+    say = say_on_standard_error if progress else (lambda text: None)
     specs = _augmentations(aug)
     devices = devices_of(device)
     asked = parse_models(DEFAULT_MODEL if models is None else models)
@@ -314,7 +313,3 @@ def default_out(plan: ScanPlan) -> Path:
 
 def _written(name: str, text: str) -> str:
     return text if name == text else f"{name}={text}"
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)

@@ -7,7 +7,7 @@ import threading
 import time
 from typing import Any
 
-__all__ = ["Progress"]
+__all__ = ["Progress", "duration", "say_on_standard_error"]
 
 LINE_SECONDS = 15.0
 """Seconds between plain lines."""
@@ -93,3 +93,8 @@ def duration(seconds: float) -> str:
     if minutes < 90:
         return f"{minutes} min"
     return f"{minutes // 60} h {minutes % 60} min"
+
+
+def say_on_standard_error(text: str) -> None:
+    """Write a line at once."""
+    print(text, file=sys.stderr, flush=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from lpa.errors import InputError
 from lpa.experiments.cell_task import CellTask
 from lpa.experiments.checkpoint_preparation import prepare_checkpoints
 from lpa.experiments.devices import devices_of
-from lpa.experiments.progress import Progress
+from lpa.experiments.progress import Progress, say_on_standard_error
 from lpa.experiments.sweep_command import asking
 from lpa.experiments.sweep_data import SweepData
 from lpa.experiments.sweep_work import TRAINING_SAMPLES, TrainingWork
@@ -49,7 +48,16 @@ from lpa.training.regularizers.regularizer import Regularizer
 from lpa.training.splits import TEST_SHARE, ChosenParts, Parts, choose_parts, held_out
 from lpa.training.stackable import different, stack_size, stackable
 
-__all__ = ["DEFAULT_DATA", "DEFAULT_MODEL", "DEFAULT_REGULARIZER", "prepare_sweep"]
+__all__ = [
+    "DEFAULT_DATA",
+    "DEFAULT_MODEL",
+    "DEFAULT_REGULARIZER",
+    "check_same_models",
+    "check_training",
+    "prepare_sweep",
+    "read_parts",
+    "written",
+]
 
 DEFAULT_DATA = "digits"
 DEFAULT_MODEL = "small_cnn"
@@ -99,7 +107,7 @@ def prepare_sweep(
     devices = devices_of(device)
     world = World.join(devices[0].type)
     progress = progress and world.first
-    say = _say if progress else (lambda text: None)
+    say = say_on_standard_error if progress else (lambda text: None)
     devices = world.devices(devices)
     swept = parse_regularizer(regularizer or DEFAULT_REGULARIZER)
     overrides = PreprocessingOverrides(
@@ -163,7 +171,7 @@ def prepare_sweep(
     plan = SweepPlan(
         model=model or DEFAULT_MODEL,
         axis=_planned(swept, values, DEFAULT_SEEDS if seeds is None else seeds),
-        data=_written(data, chosen),
+        data=written(data, chosen),
         held={regularizer.axis.name: value for regularizer, value in fixed},
         policies=tuple(spec.text for spec in specs),
         split=split,
@@ -186,9 +194,9 @@ def prepare_sweep(
     store = Store(default_out(plan) if out is None else out)
     check_folder(store)
     present = read_record(store) if store.exists("run.json") else None
-    parts = _read(chosen, store, plan, progress)
+    parts = read_parts(chosen, store, plan.workers, progress)
     record = check_record(store, _record(plan, parts, present, devices), parts.test.samples)
-    _check_training(store, record, parts)
+    check_training(store, record, parts)
     say(f"model: {name or architecture} ({made.architecture}), {made.preprocessing}")
     for note in made.notes:
         say(f"       {note}")
@@ -263,7 +271,8 @@ def _planned(swept: Regularizer, values: object, seeds: int) -> PlannedAxis:
     return PlannedAxis(swept.axis, parse_values(values, swept.axis), seeds, record)  # type: ignore[arg-type]
 
 
-def _written(data: object, chosen: ChosenParts) -> str:
+def written(data: object, chosen: ChosenParts) -> str:
+    """Return how a run calls its data: as they were asked for, where that is a text."""
     if data is None:
         return DEFAULT_DATA
     return str(data) if isinstance(data, str | os.PathLike) else chosen.test.name
@@ -285,7 +294,7 @@ def _shared_size(chosen: ChosenParts) -> tuple[int, int] | None:
     return sizes.pop() if len(sizes) == 1 else None
 
 
-def _read(chosen: ChosenParts, store: Store, plan: SweepPlan, progress: bool) -> Parts:
+def read_parts(chosen: ChosenParts, store: Store, workers: int, progress: bool) -> Parts:
     """Read the images' keys; those that an earlier command read are not read again."""
     known: dict[str, Samples] = {}
     for name, file in (("known_test", "samples.parquet"), ("known_train", TRAINING_SAMPLES)):
@@ -293,7 +302,7 @@ def _read(chosen: ChosenParts, store: Store, plan: SweepPlan, progress: bool) ->
             known[name] = Samples.from_parquet_bytes(store.get(file))
     shown = progress and chosen.total > 20_000 and not known
     with Progress(chosen.total, "files", "reading", shown) as counter:
-        return chosen.read(plan.workers, counter.tick, **known)
+        return chosen.read(workers, counter.tick, **known)
 
 
 def _record(
@@ -332,8 +341,14 @@ def _precision(plan: SweepPlan, present: RunRecord | None, device: torch.device)
     return found
 
 
-def _check_training(store: Store, record: RunRecord, parts: Parts) -> None:
-    """Refuse to extend a run with other training images."""
+def check_training(store: Store, record: RunRecord, parts: Parts) -> None:
+    """Refuse to extend a run with other training images.
+
+    Raises
+    ------
+    InputError
+        With the number and the fingerprint of both.
+    """
     there, asked = record.reference.get("training"), parts.train.samples.fingerprint
     if there != asked:
         raise InputError(
@@ -351,8 +366,21 @@ def _held_out(train: Samples, recipe: Recipe) -> tuple[Samples, Samples | None]:
     return train.take(np.flatnonzero(~apart)), train.take(np.flatnonzero(apart))
 
 
-def check_same_models(store: Store, models: Mapping[str, Mapping[str, Any]]) -> None:
+def check_same_models(
+    store: Store,
+    models: Mapping[str, Mapping[str, Any]],
+    way_out: str = "give it another name (--model new={spec}) or another --out DIR",
+) -> None:
     """Refuse a model that has the name of another one in the run.
+
+    Parameters
+    ----------
+    store : Store
+        The run's folder.
+    models : mapping
+        Name -> what is known of it; ``id`` is the hash of what its outcomes depend on.
+    way_out : str
+        What to do instead.
 
     Raises
     ------
@@ -364,8 +392,7 @@ def check_same_models(store: Store, models: Mapping[str, Mapping[str, Any]]) -> 
             if name in models and models[name]["id"] != facts["id"]:
                 raise InputError(
                     f"model {name!r} is in {store} with another {_difference(facts, models[name])}"
-                    f"; expected the same: give it another name (--model new={facts['spec']}) or "
-                    "another --out DIR"
+                    f"; expected the same: {way_out.format(spec=facts['spec'])}"
                 )
 
 
@@ -414,7 +441,3 @@ def default_out(plan: SweepPlan) -> Path:
     if plan.seed:
         parts.append(f"seed-{plan.seed}")
     return Path("runs") / re.sub(r"[^A-Za-z0-9._-]+", "-", "-".join(parts)).strip("-")
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)

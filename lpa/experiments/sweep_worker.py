@@ -6,7 +6,7 @@ import contextlib
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from lpa.experiments.cell_task import DIVERGED, CellSummary, named
+from lpa.experiments.threads import FEW_PIXELS, one_thread_where
 from lpa.models.untrained import UntrainedModel
 from lpa.outcomes import COLUMNS, Cell, Store, WorkUnit, content_hash, put_failure, write_unit
 from lpa.plans.recipe import Recipe
@@ -29,10 +30,6 @@ from lpa.training.stacked import StackedLearner
 from lpa.training.weights import WeightsFacts, put_weights
 
 __all__ = ["DeviceData", "Training", "TrainingWorker", "group_key"]
-
-
-FEW_PIXELS = 2**15
-"""Pixels of a batch that one thread computes as fast as several (64 images of 22 x 22)."""
 
 
 @dataclass(frozen=True)
@@ -197,18 +194,11 @@ class TrainingWorker:
             course = self._course(unit, group)
             return course, course.run()
 
-    @contextlib.contextmanager
-    def _threads(self) -> Iterator[None]:
-        """Compute tiny batches with one thread: more would wait for each other, not compute."""
-        before = torch.get_num_threads()
+    def _threads(self) -> contextlib.AbstractContextManager[None]:
+        """Compute tiny batches with one thread."""
         recipe = next(iter(self.trainings.values())).recipe
         pixels = recipe.batch_size * math.prod(self.model.view.size)
-        if self.device.type == "cpu" and pixels <= FEW_PIXELS:
-            torch.set_num_threads(1)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(before)
+        return one_thread_where(pixels <= FEW_PIXELS, self.device)
 
     def _course(self, unit: WorkUnit, group: Sequence[Training]) -> GroupTraining:
         mean, std = (

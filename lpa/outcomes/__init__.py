@@ -11,12 +11,13 @@ A run's folder::
     plans/<hash>.json        one per invocation: what was asked, versions, device
     units/<hash>.parquet     immutable results; metadata lists cells, skips, timings
     counts/<hash>.parquet    imported counts by training run and class, where there are no units
+    source/<hash>.parquet    counts of a probe's backbones on their own data
     failures/<hash>.json     what failed and why; tried again next time
     examples/                pictures for the report
 """
 
 from lpa.outcomes.cells import Cell, WorkUnit, cell_id, content_hash
-from lpa.outcomes.counts import COUNTS_SCHEMA, put_counts, read_counts
+from lpa.outcomes.counts import COUNTS_SCHEMA, SOURCE, put_counts, read_counts
 from lpa.outcomes.reading import Coverage, Outcomes, StoredUnits
 from lpa.outcomes.record import (
     DIVERGED,
@@ -37,6 +38,7 @@ __all__ = [
     "COLUMNS",
     "COUNTS_SCHEMA",
     "DIVERGED",
+    "SOURCE",
     "Cell",
     "Coverage",
     "Outcomes",

@@ -1,7 +1,7 @@
-"""Imported counts: right predictions by training run and class, without outcomes.
+"""Counts without outcomes: right predictions by training run and class.
 
 One immutable object per import, ``counts/<hash>.parquet``, with the columns of
-:data:`COUNTS_SCHEMA`.
+:data:`COUNTS_SCHEMA`; and ``source/<hash>.parquet``, what a probe keeps of its backbones' sweep.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from lpa.errors import InputError
 from lpa.outcomes.store import Store
 
-__all__ = ["COUNTS_SCHEMA", "put_counts", "read_counts"]
+__all__ = ["COUNTS_SCHEMA", "SOURCE", "put_counts", "read_counts"]
 
 COUNTS_SCHEMA = pa.schema(
     [
@@ -31,8 +31,11 @@ COUNTS_SCHEMA = pa.schema(
 )
 """Columns of a table of counts; ``class`` is the class's name."""
 
+SOURCE = "source"
+"""Folder of the counts of a probe's backbones on the data that they were trained for."""
 
-def put_counts(store: Store, counts: pd.DataFrame) -> str:
+
+def put_counts(store: Store, counts: pd.DataFrame, folder: str = "counts") -> str:
     """Write a table of counts; the same table gets the same name.
 
     Raises
@@ -46,14 +49,14 @@ def put_counts(store: Store, counts: pd.DataFrame) -> str:
     sink = io.BytesIO()
     pq.write_table(table.replace_schema_metadata(None), sink, compression="zstd")
     data = sink.getvalue()
-    name = f"counts/{hashlib.blake2b(data, digest_size=16).hexdigest()}.parquet"
+    name = f"{folder}/{hashlib.blake2b(data, digest_size=16).hexdigest()}.parquet"
     if not store.exists(name):
         store.put(name, data)
     return name
 
 
-def read_counts(store: Store) -> pd.DataFrame:
-    """Read all imported counts of a run, in no particular order; empty where there are none.
+def read_counts(store: Store, folder: str = "counts") -> pd.DataFrame:
+    """Read all counts in a folder of a run, in no particular order; empty where there are none.
 
     Raises
     ------
@@ -61,12 +64,13 @@ def read_counts(store: Store) -> pd.DataFrame:
         For a damaged object, named.
     """
     tables = [COUNTS_SCHEMA.empty_table()]
-    for name in store.list("counts"):
+    for name in store.list(folder):
         try:
             tables.append(pq.read_table(io.BytesIO(store.get(name))).cast(COUNTS_SCHEMA))
         except (pa.ArrowException, OSError, ValueError) as error:
+            what = "command" if folder == SOURCE else "import"
             raise InputError(
-                f"{store}/{name} is damaged: delete the file and run the same import again"
+                f"{store}/{name} is damaged: delete the file and run the same {what} again"
             ) from error
     frame: pd.DataFrame = pa.concat_tables(tables).to_pandas()
     return frame.astype({"model": object, "axis": object, "class": object})

@@ -207,8 +207,9 @@ class Outcomes:
             for plan in self.plans
             for model in plan.get("models", {})
             for asked in plan.get("axes", [])
+            if model in asked.get("models", [model])
             for value in asked.get("values", [])[first:]
-            for draw in range(asked.get("draws", 0))
+            for draw in asked.get("replicates", range(asked.get("draws", 0)))
         ]
 
     # ---- what there is -------------------------------------------------------------------
