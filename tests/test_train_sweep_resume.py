@@ -84,8 +84,8 @@ def test_a_signal_leaves_a_checkpoint_and_a_status_to_requeue_on(
     stored = len(list(out.glob("units/*.parquet")))
     assert 1 <= stored < 4
     assert errors.splitlines()[-1] == (
-        f"stopped after {stored} of 4 trainings, which are stored in run, with the state of those under "
-        "way; the same command goes on from there"
+        f"stopped after {stored} of 4 trainings, which are stored in run, with the state of those "
+        "under way; the same command goes on from there"
     )
     assert "stopping: what is finished is being stored" in errors.splitlines()
     assert "Traceback" not in errors
