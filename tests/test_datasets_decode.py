@@ -142,3 +142,17 @@ def test_warnings_of_pillow_are_silent_in_threads_and_the_filters_come_back() ->
             assert {image.size for image in pool.map(decode, raws)} == {(31, 24)}
         assert list(warnings.filters) == inside
     assert list(warnings.filters) == before
+
+
+def test_an_image_that_a_program_would_have_to_draw_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = tmp_path / "started"
+    program = tmp_path / "gs"
+    program.write_text(f"#!/bin/sh\ntouch {told}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    raw = encoded(Image.fromarray(COLOR), "EPS")
+    with pytest.raises(Undecodable, match="^not an image of a known format$"):
+        decode(raw)
+    assert not told.exists()

@@ -6,6 +6,7 @@ torchvision's ``pil_loader`` and timm's ``ImageDataset`` both open the file with
 
 from __future__ import annotations
 
+import functools
 import io
 import threading
 import warnings
@@ -17,6 +18,14 @@ import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 __all__ = ["Undecodable", "decode"]
+
+
+FORMATS = (
+    "AVIF", "BMP", "DIB", "GIF", "ICO", "JPEG", "JPEG2000", "PCX", "PNG", "PPM", "PSD", "QOI", "TGA",
+    "TIFF", "WEBP",
+)  # fmt: skip
+"""What is decoded. Of what else Pillow reads, EPS would start Ghostscript on the bytes of a data set,
+and whether a machine has that would decide what is skipped."""
 
 
 class Undecodable(Exception):  # noqa: N818 - a finding about the data, not an error
@@ -43,7 +52,7 @@ def decode(raw: bytes | npt.NDArray[np.uint8]) -> Image.Image:
     Raises
     ------
     Undecodable
-        For empty, truncated or foreign bytes, and for an image of more pixels than
+        For empty, truncated or foreign bytes (:data:`FORMATS`), and for an image of more pixels than
         ``PIL.Image.MAX_IMAGE_PIXELS`` (a decompression bomb).
     """
     if isinstance(raw, np.ndarray):
@@ -67,8 +76,15 @@ def decode(raw: bytes | npt.NDArray[np.uint8]) -> Image.Image:
             raise Undecodable(f"cannot be decoded: {reason}") from error
 
 
+@functools.cache
+def _formats() -> tuple[str, ...]:
+    """Return those of :data:`FORMATS` that this build of Pillow knows."""
+    Image.init()
+    return tuple(name for name in FORMATS if name in Image.OPEN)
+
+
 def _decode_encoded(raw: bytes) -> Image.Image:
-    with Image.open(io.BytesIO(raw)) as image:
+    with Image.open(io.BytesIO(raw), formats=_formats()) as image:
         limit = Image.MAX_IMAGE_PIXELS
         if limit is not None and image.width * image.height > limit:
             raise Undecodable(
