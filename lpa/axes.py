@@ -7,6 +7,7 @@ This module imports nothing but the standard library and :mod:`lpa.errors`.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
@@ -126,10 +127,28 @@ class Axis:
 
     @classmethod
     def from_dict(cls, record: dict[str, Any]) -> Axis:
-        """Read what :meth:`to_dict` wrote."""
+        """Read what :meth:`to_dict` wrote; raise ValueError or TypeError for anything else."""
         record = dict(record)
         if record.get("minimum") is None:
             record["minimum"] = -math.inf
         if record.get("maximum") is None:
             record["maximum"] = math.inf
-        return cls(**record)
+        try:
+            axis = cls(**record)
+        except OverflowError:
+            raise ValueError("an axis has a grid of no finite numbers") from None
+        if not all(isinstance(each, str) for each in (axis.name, axis.unit)) or not axis.name:
+            raise ValueError(f"an axis is named {axis.name!r}, in {axis.unit!r}")
+        if axis.stronger not in ("down", "up") or axis.scale not in ("linear", "log"):
+            raise ValueError(f"{axis.name} has stronger {axis.stronger!r} and scale {axis.scale!r}")
+        if not all(map(_is_finite, (axis.reference, *axis.grid))):
+            raise ValueError(f"{axis.name} has a reference or grid of no finite numbers")
+        for end in (axis.minimum, axis.maximum):
+            if not _is_finite(end) and end not in (-math.inf, math.inf):
+                raise ValueError(f"{axis.name} has a range of no numbers")
+        return replace(axis, reference=float(axis.reference), monotone=bool(axis.monotone))
+
+
+def _is_finite(value: Any) -> bool:
+    """Tell a number that a float holds; whole numbers of JSON have any size."""
+    return isinstance(value, int | float) and abs(value) <= sys.float_info.max

@@ -9,10 +9,16 @@ __all__ = ["InputError", "Stopped", "unknown"]
 
 
 class InputError(Exception):
-    """Input that cannot be used.
+    r"""Input that cannot be used.
 
     The message is one line for the user: the value, what was expected, the way out. The command
-    line prints it without a traceback and exits with status 1.
+    line prints it without a traceback and exits with status 1. Names in it may come from anywhere:
+    a sign that would move the terminal's cursor or end the line is written as ``\x1b``.
+
+    Parameters
+    ----------
+    message : str
+        The line.
 
     Attributes
     ----------
@@ -21,6 +27,13 @@ class InputError(Exception):
     """
 
     is_failure = True
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message if message.isprintable() else "".join(map(_shown, message)))
+
+
+def _shown(sign: str) -> str:
+    return sign if sign.isprintable() else repr(sign)[1:-1]
 
 
 class Stopped(InputError):  # noqa: N818 - nothing is wrong

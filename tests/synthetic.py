@@ -106,6 +106,7 @@ def made_up_outcomes(
         noise = 0.75 * luck + 0.25 * generator.uniform(size=len(samples))
         right = noise < keep[label]
         wrong = (label + 1 + generator.integers(0, 3, len(samples))) % max(classes, 2)
+        wrong = np.where(wrong < classes, wrong, -1)  # of one class alone all others are outside
         prediction[row] = np.where(right, label, wrong)
         probability[row] = np.where(right, 0.9 - 0.4 * strength, 0.2)
         rank[row] = np.where(right, 0, 1 + (luck * 5).astype(int))

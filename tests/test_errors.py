@@ -34,3 +34,8 @@ def test_a_wrong_name_is_answered_with_the_nearest_or_all_or_the_number(
 
 def test_at_most_three_names_are_suggested() -> None:
     assert str(unknown("model", "resnet20", MANY)).count("'resnet") == 4  # the name and three
+
+
+def test_a_name_in_a_message_cannot_move_the_cursor_or_end_the_line() -> None:
+    error = InputError("no class 'a\nb\x1b[2J\u202e\ud800' in data/é")
+    assert str(error) == r"no class 'a\nb\x1b[2J\u202e\ud800' in data/é"

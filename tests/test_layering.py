@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 LEVELS = [
-    {"errors"},
+    {"errors", "json_text"},
     {"axes", "views", "classes", "class_files", "csv_cells", "cache_files"},
     {"plans"},
     {"outcomes"},

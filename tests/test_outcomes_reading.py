@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -212,3 +213,42 @@ def test_a_run_without_its_plans_says_what_is_missing(tmp_path: Path, folder: Pa
     )
     # What there is can still be listed.
     assert len(Outcomes(copied, tolerant=True).coverage) == len(CELLS)
+
+
+def test_parts_of_two_runs_in_one_folder_are_refused(tmp_path: Path, folder: Path) -> None:
+    copied = shutil.copytree(folder, tmp_path / "copied")
+    text = (copied / "run.json").read_text()
+    record = {**json.loads(text), "classes": {"names": ["n0", "n1"], "labels": ["a", "b"]}}
+    (copied / "run.json").write_text(json.dumps(record))
+    with pytest.raises(InputError) as caught:
+        Outcomes(copied)
+    assert str(caught.value) == (
+        f"{copied}/samples.parquet has label 3, and run.json names 2 classes; expected the files "
+        "of one run: copy the folder again"
+    )
+
+
+def test_predictions_of_classes_that_the_run_lacks_are_refused(tmp_path: Path) -> None:
+    samples = made_up_samples(4, 12)
+    columns = made_up_outcomes(CELLS, samples, 4, AXES)
+    columns["prediction"][2, 5] = 7
+    outcomes = Outcomes(write_run(tmp_path / "run", axes=AXES, columns=columns, pictures=False))
+    with pytest.raises(InputError) as caught:
+        outcomes.counts  # noqa: B018 - computed when it is asked for
+    assert str(caught.value) == (
+        f"{tmp_path}/run has predictions from 0 to 7, and run.json names 4 classes; expected the "
+        "files of one run: copy the folder again"
+    )
+
+
+def test_a_skip_of_a_sample_that_the_run_lacks_is_of_another_run(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run", axes=AXES, pictures=False, shard_size=16)
+    store = Store(folder)
+    unit = read_header(store, store.list("units")[0])
+    write_unit(store, 0, unit.cells, unit.samples, {}, {999: "not an image"}, {})
+    with pytest.raises(InputError) as caught:
+        Outcomes(folder)
+    assert str(caught.value) == (
+        f"{folder}/{unit.name} holds samples that are not this run's, or one twice; the file "
+        "belongs to another run: delete it"
+    )

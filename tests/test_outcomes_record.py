@@ -173,3 +173,75 @@ def test_a_damaged_plan_is_named(tmp_path: Path) -> None:
     assert (
         str(caught.value) == f"{tmp_path}/plans/x.json is damaged: expected JSON; delete the file"
     )
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"axes": {}}, "axes is {}, expected a list"),
+        ({"models": {"m": 3}}, "models.m is 3, expected an object"),
+        ({"versions": {"lpa": None}}, "versions.lpa is None, expected text"),
+        ({"axes": [{"values": [1]}]}, "no 'axis'"),
+        (
+            {"axes": [{"axis": {"name": "a", "unit": "u", "reference": "0"}}]},
+            "a has a reference or grid of no finite numbers",
+        ),
+        (
+            {"axes": [{"axis": {"name": "a", "unit": "u", "reference": 0}, "values": [1e999]}]},
+            "a value of a is inf, expected a finite number",
+        ),
+        (
+            {"axes": [{"axis": {"name": "a", "unit": "u", "reference": 0}, "draws": 10**30}]},
+            "draws of a is a long number, expected a whole number from 0",
+        ),
+        (
+            {"models": {"m": {"policy": {"record": {"limits": {"cat": "1"}}}}}},
+            "limits.cat is '1', expected a finite number",
+        ),
+    ],
+)
+def test_a_plan_that_holds_something_else_is_named(
+    tmp_path: Path, change: dict[str, object], reason: str
+) -> None:
+    store = Store(tmp_path)
+    store.put("plans/x.json", json.dumps(change).replace("Infinity", "1e999").encode())
+    with pytest.raises(InputError) as caught:
+        read_objects(store, "plans")
+    assert str(caught.value) == (
+        f"{tmp_path}/plans/x.json holds something else than lpa writes there ({reason}): delete "
+        "the file"
+    )
+
+
+def test_a_failure_that_holds_something_else_is_named(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.put("failures/x.json", b'{"shard": 0, "model": null, "reason": "r", "cells": "abc"}')
+    with pytest.raises(InputError) as caught:
+        read_objects(store, "failures")
+    assert str(caught.value) == (
+        f"{tmp_path}/failures/x.json holds something else than lpa writes there (cells is 'abc', "
+        "expected a list): delete the file"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("seed", "0"), ("seed", None), ("shard_size", 0), ("shard_size", 10**30), ("kind", "other"),
+        ("reference", []), ("classes", {"names": [1], "labels": ["a"]}), ("data", None),
+        ("per_class", 0.5), ("classes", {"names": "ab", "labels": "ab"}),
+    ],
+)  # fmt: skip
+def test_a_record_with_a_value_of_another_kind_is_refused(
+    tmp_path: Path, name: str, value: object
+) -> None:
+    record = {**json.loads(RECORD.to_bytes()), name: value}
+    (tmp_path / "run.json").write_text(json.dumps(record))
+    with pytest.raises(InputError, match=r"run\.json cannot be read as a run's record"):
+        read_record(Store(tmp_path))
+
+
+def test_json_that_is_nested_too_deep_is_no_record(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text("[" * 100_000)
+    with pytest.raises(InputError, match=r"run\.json cannot be read as a run's record"):
+        read_record(Store(tmp_path))

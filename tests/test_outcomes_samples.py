@@ -88,3 +88,20 @@ def test_a_damaged_table_is_told(damage: str) -> None:
         "columns sample, key, name, label, split, size; copy the run folder again, or start a new "
         "run"
     )
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [
+        ("sample", [3, 0, 4]), ("sample", [0, 0, 4]), ("label", [0, None, 1]),
+        ("label", [0, -2, 1]),
+        ("name", [None, "b", "c"]), ("size", ["x", "y", "z"]), ("key", [-1, 0, 1]),
+    ],
+)  # fmt: skip
+def test_a_table_with_other_values_is_damaged(column: str, values: list[object]) -> None:
+    table = pq.read_table(io.BytesIO(samples().to_parquet_bytes()))
+    place = table.column_names.index(column)
+    sink = io.BytesIO()
+    pq.write_table(table.set_column(place, column, pa.array(values)), sink)
+    with pytest.raises(InputError, match=r"^samples\.parquet is damaged or of another program"):
+        Samples.from_parquet_bytes(sink.getvalue())

@@ -1,13 +1,25 @@
 from __future__ import annotations
 
+import io
+import json
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from synthetic import CROP, made_up_cells
 
 from lpa.errors import InputError
-from lpa.outcomes import COLUMNS, Store, read_column, read_header, unit_name, write_unit
+from lpa.outcomes import (
+    COLUMNS,
+    Store,
+    content_hash,
+    read_column,
+    read_header,
+    unit_name,
+    write_unit,
+)
 
 CELLS = made_up_cells(["m"], {CROP: (1.0, 0.5, 0.2)}, 2)
 SAMPLES = np.array([16, 17, 18, 20, 25], dtype=np.int64)
@@ -119,3 +131,47 @@ def test_a_unit_of_a_later_format_is_not_called_damaged(
         f"{store}/{name} has format 2; this version of lpa reads format 1: "
         "use the version that wrote it"
     )
+
+
+def restated(data: bytes, **changes: object) -> bytes:
+    """The unit with other statements in its header, and the digest of what it then says."""
+    parquet = pq.ParquetFile(io.BytesIO(data))
+    header = {**json.loads(parquet.metadata.metadata[b"lpa"]), **changes}
+    del header["digest"]
+    header["digest"] = content_hash(header)
+    sink = io.BytesIO()
+    with pq.ParquetWriter(sink, parquet.schema_arrow, store_schema=False) as writer:
+        writer.write_table(parquet.read())
+        writer.add_key_value_metadata({"lpa": json.dumps(header)})
+    return sink.getvalue()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"samples": [[0, 2**62]]}, {"samples": [["a", "b"]]}, {"samples": 5}, {"skips": []},
+        {"skips": {"x": "y"}}, {"timings": 3}, {"shard": None}, {"shard": 1e999}, {"cells": []},
+        {"cells": {"model": "m", "axis": [], "value": [], "replicate": [], "id": []}},
+        {"samples": [[16, 16], [10**30, 10**30 + 3]]},
+    ],
+)  # fmt: skip
+def test_a_header_that_lies_is_damage(tmp_path: Path, changes: dict[str, object]) -> None:
+    store, name = written(tmp_path)
+    store.put(name, restated(store.get(name), **changes))
+    with pytest.raises(InputError, match="is damaged: run the same scan with --repair"):
+        read_header(store, name)
+
+
+def test_a_column_of_another_type_is_damage(tmp_path: Path) -> None:
+    store, name = written(tmp_path)
+    table = pq.read_table(io.BytesIO(store.get(name)))
+    place = table.column_names.index("prediction")
+    table = table.set_column(place, "prediction", pa.array(["1"] * len(table)))
+    header = pq.read_metadata(io.BytesIO(store.get(name))).metadata[b"lpa"]
+    sink = io.BytesIO()
+    with pq.ParquetWriter(sink, table.schema, store_schema=False) as writer:
+        writer.write_table(table)
+        writer.add_key_value_metadata({"lpa": header})
+    store.put(name, sink.getvalue())
+    with pytest.raises(InputError, match="is damaged: run the same scan with --repair"):
+        read_column(store, read_header(store, name), "prediction")

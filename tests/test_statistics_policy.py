@@ -251,3 +251,34 @@ def test_other_files_are_no_policies(tmp_path: Path, text: str | None, message: 
     with pytest.raises(InputError) as caught:
         read_policy(path)
     assert str(caught.value) == message.format(path=path)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"classes": []}, "classes is [], expected an object"),
+        ({"drop": None}, "drop is None, expected a finite number"),
+        ({"classes": {"a": {"range": None, "states": ["safe"], "n": 3}}},
+         "classes.a.states does not have a state for each of crop"),
+        ({"images": {"fingerprint": "00", "n": 1, "smallest_keys": ["x"]}},
+         "images.smallest_keys holds 'x', expected 16 digits"),
+        ({"limits": 3}, "limits is 3, expected an object"),
+    ],
+)  # fmt: skip
+def test_a_policy_with_a_value_of_another_kind_is_named(
+    tmp_path: Path, change: dict[str, object], reason: str
+) -> None:
+    record = {
+        "kind": "policy", "format": 1, "model": "m", "split": "val", "family": "one",
+        "level": "image", "drop": 0.1, "confidence": 0.95, "values": [0.5, 0.2], "classes": {},
+        "axis": {"name": "crop", "unit": "u", "reference": 1.0},
+    }  # fmt: skip
+    path = tmp_path / "policy.json"
+    path.write_text(json.dumps(record))
+    assert read_policy(path) == record
+    path.write_text(json.dumps(record | change))
+    with pytest.raises(InputError) as caught:
+        read_policy(path)
+    assert str(caught.value) == (
+        f"{path} is no whole policy ({reason}); expected the JSON that `lpa policy` wrote"
+    )

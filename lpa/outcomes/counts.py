@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -66,7 +67,9 @@ def read_counts(store: Store, folder: str = "counts") -> pd.DataFrame:
     tables = [COUNTS_SCHEMA.empty_table()]
     for name in store.list(folder):
         try:
-            tables.append(pq.read_table(io.BytesIO(store.get(name))).cast(COUNTS_SCHEMA))
+            table = pq.read_table(io.BytesIO(store.get(name))).cast(COUNTS_SCHEMA)
+            _check(table)
+            tables.append(table)
         except (pa.ArrowException, OSError, ValueError) as error:
             what = "command" if folder == SOURCE else "import"
             raise InputError(
@@ -74,3 +77,15 @@ def read_counts(store: Store, folder: str = "counts") -> pd.DataFrame:
             ) from error
     frame: pd.DataFrame = pa.concat_tables(tables).to_pandas()
     return frame.astype({"model": object, "axis": object, "class": object})
+
+
+def _check(table: pa.Table) -> None:
+    """Raise ValueError for counts that nobody can have counted."""
+    if any(table[field.name].null_count for field in COUNTS_SCHEMA if not field.nullable):
+        raise ValueError("an empty cell")
+    correct, n, replicate = (table[name].to_numpy() for name in ("correct", "n", "replicate"))
+    if (correct < 0).any() or (correct > n).any() or (n < 1).any() or (replicate < 0).any():
+        raise ValueError("counts that are none")
+    axis, value = table["axis"].is_null(), table["value"].is_null()
+    if axis != value or not np.isfinite(table["value"].drop_null().to_numpy()).all():
+        raise ValueError("a place on no axis")

@@ -141,6 +141,7 @@ class Outcomes:
         self.store = Store(path)
         self.record: RunRecord = read_record(self.store)
         self.declared = _samples(self.store)
+        self._check_labels()
         stored = StoredUnits(self.store)
         self.damaged = stored.damaged
         if stored.damaged and not tolerant:
@@ -151,6 +152,10 @@ class Outcomes:
         self.skips: dict[int, str] = {}
         for unit in self.units:
             self.skips.update(unit.skips)
+        strangers = np.setdiff1d(list(self.skips), self.declared.sample)
+        if len(strangers):
+            where = next(unit for unit in self.units if int(strangers[0]) in unit.skips)
+            raise _foreign(self.store, where)
         self._skipped = np.array(sorted(self.skips), dtype=np.int64)
         kept = ~np.isin(self.declared.sample, self._skipped)
         self.samples = self.declared.take(np.flatnonzero(kept))
@@ -168,6 +173,16 @@ class Outcomes:
             raise InputError(
                 f"{self.store} lacks {len(never)} planned cells, first {never[0]}; "
                 "run the scan again to complete them, or leave --strict out"
+            )
+
+    def _check_labels(self) -> None:
+        """Refuse samples of classes that the run does not have: the parts are of two runs."""
+        label = self.declared.label
+        if len(label) and label.max() >= len(self.record.classes):
+            raise InputError(
+                f"{self.store}/samples.parquet has label {label.max()}, and run.json names "
+                f"{len(self.record.classes)} classes; expected the files of one run: copy the "
+                "folder again"
             )
 
     def _check_described(self) -> None:
@@ -414,10 +429,7 @@ class Outcomes:
             self._positions[key] = positions if sound else None
         found = self._positions[key]
         if found is None:
-            raise InputError(
-                f"{self.store}/{unit.name} holds samples that are not this run's, or one twice; "
-                "the file belongs to another run: delete it"
-            )
+            raise _foreign(self.store, unit)
         self._columns[unit.name] = found
         return len(found)
 
@@ -483,7 +495,27 @@ class Outcomes:
                     result[to] = part
                 else:
                     result[np.ix_(to, positions)] = part
-        return np.empty((0, len(self.samples)), dtype) if result is None else result
+        if result is None:
+            return np.empty((0, len(self.samples)), dtype)
+        if name == "prediction" and result.size:
+            self._check_predictions(result)
+        return result
+
+    def _check_predictions(self, predictions: npt.NDArray[Any]) -> None:
+        """Refuse predictions of classes that the run does not have; null is no prediction."""
+        least, most = np.nanmin(predictions), np.nanmax(predictions)
+        if least < -1 or most >= len(self.classes):
+            raise InputError(
+                f"{self.store} has predictions from {least:g} to {most:g}, and run.json names "
+                f"{len(self.classes)} classes; expected the files of one run: copy the folder again"
+            )
+
+
+def _foreign(store: Store, unit: Unit) -> InputError:
+    return InputError(
+        f"{store}/{unit.name} holds samples that are not this run's, or one twice; the file "
+        "belongs to another run: delete it"
+    )
 
 
 def _samples(store: Store) -> Samples:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from lpa.classes import Classes
 from lpa.errors import InputError
+from lpa.json_text import read_json
 from lpa.outcomes.cells import content_hash
+from lpa.outcomes.plain_records import check_failure, check_plan, check_run
 from lpa.outcomes.samples import Samples
 from lpa.outcomes.store import Store
 
@@ -99,7 +101,8 @@ class RunRecord:
     @classmethod
     def from_bytes(cls, data: bytes) -> RunRecord:
         """Read run.json; raise ValueError, KeyError or TypeError for anything else."""
-        record = json.loads(data)
+        record = read_json(data)
+        check_run(record)
         classes = record.pop("classes")
         return cls(classes=Classes(tuple(classes["names"]), tuple(classes["labels"])), **record)
 
@@ -120,7 +123,7 @@ def read_record(store: Store) -> RunRecord:
             "named at its end"
         ) from None
     try:
-        found = json.loads(data).get("format")
+        found = read_json(data).get("format")
         if found == FORMAT:
             return RunRecord.from_bytes(data)
     except (ValueError, KeyError, TypeError, AttributeError, InputError) as error:
@@ -291,14 +294,32 @@ def put_failure(
     return name
 
 
+CHECKS: Mapping[str, Callable[[Any], None]] = {"plans": check_plan, "failures": check_failure}
+
+
 def read_objects(store: Store, prefix: str) -> list[dict[str, Any]]:
-    """Read all JSON objects under a folder of the store, in the order of their names."""
+    """Read all JSON objects under a folder of the store, in the order of their names.
+
+    Raises
+    ------
+    InputError
+        For a damaged object, and for one that holds something else than lpa writes there.
+    """
     objects = []
     for name in store.list(prefix):
         try:
-            objects.append(json.loads(store.get(name)))
+            found = read_json(store.get(name))
         except ValueError as error:
             raise InputError(
                 f"{store}/{name} is damaged: expected JSON; delete the file"
             ) from error
+        try:
+            CHECKS[prefix](found)
+        except (ValueError, TypeError, KeyError) as error:
+            reason = f"no {error}" if isinstance(error, KeyError) else str(error)
+            raise InputError(
+                f"{store}/{name} holds something else than lpa writes there ({reason}): delete the "
+                "file"
+            ) from error
+        objects.append(found)
     return objects

@@ -127,12 +127,20 @@ class Samples:
         """
         try:
             table = pq.read_table(io.BytesIO(data)).select(SAMPLES_SCHEMA.names)
-        except (pa.ArrowException, KeyError, OSError) as error:
+            table = table.cast(SAMPLES_SCHEMA)
+            if any(column.null_count for column in table.columns):
+                raise ValueError("an empty cell")
+            numbers = {name: table[name].to_numpy() for name in ("sample", "key", "label", "size")}
+            if (np.diff(numbers["sample"]) <= 0).any() or (numbers["sample"] < 0).any():
+                raise ValueError("samples that do not ascend")
+            if (numbers["label"] < 0).any():
+                raise ValueError("a label below 0")
+            names = tuple(table["name"].to_pylist())
+            splits = np.array(table["split"].to_pylist(), dtype=np.str_)
+        except (pa.ArrowException, KeyError, OSError, ValueError) as error:
             raise InputError(
                 "samples.parquet is damaged or of another program; expected a Parquet table with "
                 f"the columns {', '.join(SAMPLES_SCHEMA.names)}; copy the run folder again, or "
                 "start a new run"
             ) from error
-        numbers = {name: table[name].to_numpy() for name in ("sample", "key", "label", "size")}
-        splits = np.array(table["split"].to_pylist(), dtype=np.str_)
-        return cls(name=tuple(table["name"].to_pylist()), split=splits, **numbers)
+        return cls(name=names, split=splits, **numbers)

@@ -18,13 +18,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lpa.errors import InputError
+from lpa.json_text import read_json
 from lpa.outcomes.cells import Cell, CellColumns, content_hash
+from lpa.outcomes.plain_records import check_cells
 from lpa.outcomes.store import Store
 
 __all__ = ["COLUMNS", "Unit", "read_column", "read_header", "unit_name", "write_unit"]
 
 FORMAT = 1
 """Version of the unit's layout; a file of another version is refused by name."""
+
+MOST_SAMPLES = 2**26
+"""A header that claims more in a unit lies: a list of them would fill the memory."""
 
 COLUMNS: dict[str, pa.DataType] = {
     "prediction": pa.int32(),
@@ -148,22 +153,27 @@ def read_header(store: Store, name: str) -> Unit:
     try:
         with store.buffer(name) as file:
             metadata = pq.read_metadata(file)
-        header = json.loads(metadata.metadata[b"lpa"])
+        header = read_json((metadata.metadata or {})[b"lpa"])
         digest = header.pop("digest")
+        if digest != content_hash(header):
+            raise ValueError("the header was changed")
+        if header.get("format") != FORMAT:
+            raise InputError(
+                f"{store}/{name} has format {header.get('format')!r}; this version of lpa reads "
+                f"format {FORMAT}: use the version that wrote it"
+            )
+        check_cells(header["cells"])
         cells = tuple(CellColumns.load(header["cells"]))
         samples = _from_ranges(header["samples"])
-        sound = digest == content_hash(header) and metadata.num_rows == len(cells) * len(samples)
-    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
+        if metadata.num_rows != len(cells) * len(samples):
+            raise ValueError(f"{metadata.num_rows} rows")
+        skips = {int(sample): str(reason) for sample, reason in header["skips"].items()}
+        shard, timings = int(header["shard"]), dict(header["timings"])
+    except (
+        OSError, pa.ArrowException, AttributeError, KeyError, OverflowError, TypeError, ValueError
+    ) as error:  # fmt: skip
         raise _damaged(store, name) from error
-    if not sound:
-        raise _damaged(store, name)
-    if header.get("format") != FORMAT:
-        raise InputError(
-            f"{store}/{name} has format {header.get('format')!r}; this version of lpa reads "
-            f"format {FORMAT}: use the version that wrote it"
-        )
-    skips = {int(sample): str(reason) for sample, reason in header["skips"].items()}
-    return Unit(name, int(header["shard"]), cells, samples, skips, header["timings"])
+    return Unit(name, shard, cells, samples, skips, timings)
 
 
 def read_column(store: Store, unit: Unit, column: str) -> npt.NDArray[Any]:
@@ -180,6 +190,8 @@ def read_column(store: Store, unit: Unit, column: str) -> npt.NDArray[Any]:
         with store.buffer(unit.name) as file:
             parquet = pq.ParquetFile(file, page_checksum_verification=True)
             values = parquet.read(columns=[column], use_threads=False).column(0)
+        if values.type != COLUMNS[column]:
+            raise ValueError(f"{column} holds {values.type}")
         flat: npt.NDArray[Any] = values.to_numpy()
         return flat.reshape(len(unit.cells), len(unit.samples))
     except (OSError, pa.ArrowException, ValueError, IndexError) as error:
@@ -193,7 +205,9 @@ def _ranges(samples: npt.NDArray[np.int64]) -> list[list[int]]:
 
 
 def _from_ranges(ranges: Sequence[Sequence[int]]) -> npt.NDArray[np.int64]:
-    """Read what :func:`_ranges` wrote."""
+    """Read what :func:`_ranges` wrote; raise ValueError for anything else."""
+    if sum(last - first + 1 for first, last in ranges) > MOST_SAMPLES:
+        raise ValueError(f"more than {MOST_SAMPLES} samples")
     runs = [np.arange(first, last + 1, dtype=np.int64) for first, last in ranges]
     return np.concatenate(runs) if runs else np.empty(0, dtype=np.int64)
 

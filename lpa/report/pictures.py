@@ -18,6 +18,23 @@ __all__ = ["Picture", "PictureFiles", "class_pictures", "strips"]
 
 PER_CLASS = 9
 
+PICTURES = pa.schema(
+    [
+        pa.field("sample", pa.int64(), nullable=False),
+        pa.field("image", pa.binary(), nullable=False),
+    ]
+)
+STRIPS = pa.schema(
+    [
+        pa.field("sample", pa.int64(), nullable=False),
+        pa.field("axis", pa.string()),
+        pa.field("value", pa.float64()),
+        pa.field("replicate", pa.int64(), nullable=False),
+        pa.field("image", pa.binary(), nullable=False),
+    ]
+)
+"""Columns of the files below ``examples/``; a row without a needed cell is left out."""
+
 
 class Picture(NamedTuple):
     """One picture: its sample, and where the page finds it."""
@@ -71,7 +88,7 @@ def class_pictures(
     label_of = _labels(outcomes)
     by_class: dict[int, list[tuple[int, bytes]]] = {}
     seen: set[int] = set()
-    for row in _rows(outcomes.store, "examples/pictures-"):
+    for row in _rows(outcomes.store, "examples/pictures-", PICTURES):
         label = label_of.get(row["sample"], -1)
         if label >= 0 and row["sample"] not in seen:
             seen.add(row["sample"])
@@ -108,7 +125,7 @@ def strips(
         ``verdicts``: [position in ``models``, predicted class's index] pairs.
     """
     rows: dict[int, dict[tuple[Any, ...], bytes]] = {}
-    for row in _rows(outcomes.store, "examples/strips-"):
+    for row in _rows(outcomes.store, "examples/strips-", STRIPS):
         key = (row["axis"], row["value"], row["replicate"])
         rows.setdefault(row["sample"], {}).setdefault(key, row["image"])
     label_of = _labels(outcomes)
@@ -163,13 +180,16 @@ def _labels(outcomes: Outcomes) -> dict[int, int]:
     return dict(zip(samples.sample.tolist(), samples.label.tolist(), strict=True))
 
 
-def _rows(store: Store, prefix: str) -> list[dict[str, Any]]:
+def _rows(store: Store, prefix: str, columns: pa.Schema) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for name in store.list("examples"):
         if name.startswith(prefix):
             try:
-                rows.extend(pq.read_table(io.BytesIO(store.get(name))).to_pylist())
-            except (OSError, pa.ArrowException):
+                table = pq.read_table(io.BytesIO(store.get(name)))
+                found = table.select(columns.names).cast(columns).to_pylist()
+            except (OSError, ValueError, KeyError, pa.ArrowException):
                 # A picture is an illustration: a damaged one is left out, numbers stay whole.
                 continue
+            needed = [field.name for field in columns if not field.nullable]
+            rows += [row for row in found if all(row[key] is not None for key in needed)]
     return rows

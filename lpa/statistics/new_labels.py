@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
@@ -14,6 +13,7 @@ import numpy.typing as npt
 
 from lpa.classes import Classes, imagenet
 from lpa.errors import InputError
+from lpa.json_text import read_json
 from lpa.outcomes import Outcomes
 
 __all__ = ["INSTALLED", "label_table", "read_new_labels"]
@@ -56,7 +56,7 @@ def read_new_labels(source: str | os.PathLike[str]) -> NewLabels:
     """
     path = _installed() if str(source) == INSTALLED else Path(source)
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = read_json(path.read_bytes())
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}); {ANY}") from error
     except ValueError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import Any, Literal
@@ -10,7 +9,9 @@ from typing import Any, Literal
 import numpy as np
 
 from lpa.errors import InputError, unknown
+from lpa.json_text import read_json
 from lpa.outcomes import Outcomes, content_hash
+from lpa.outcomes.plain_records import check_policy
 from lpa.statistics.policy import class_states, policy
 from lpa.statistics.predictions import chosen_splits
 from lpa.statistics.selected_images import KEYS, images_record, recorded_keys
@@ -112,7 +113,7 @@ def read_policy(path: str | os.PathLike[str]) -> dict[str, Any]:
     """
     way_out = "expected the JSON that `lpa policy` wrote"
     try:
-        record = json.loads(Path(path).read_text(encoding="utf-8"))
+        record = read_json(Path(path).read_bytes())
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}); {way_out}") from error
     except ValueError as error:
@@ -124,6 +125,11 @@ def read_policy(path: str | os.PathLike[str]) -> dict[str, Any]:
             f"{path} has format {record.get('format')!r}; this version of lpa reads format "
             f"{FORMAT}: write it again with `lpa policy`"
         )
+    try:
+        check_policy(record)
+    except (ValueError, TypeError, KeyError) as error:
+        reason = f"no {error}" if isinstance(error, KeyError) else str(error)
+        raise InputError(f"{path} is no whole policy ({reason}); {way_out}") from error
     return record
 
 

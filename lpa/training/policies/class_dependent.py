@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -14,6 +13,7 @@ from lpa.axes import Axis, format_value
 from lpa.class_files import read_classes_file
 from lpa.classes import Classes
 from lpa.errors import InputError, unknown
+from lpa.json_text import read_json
 from lpa.statistics.curve_data import curve_data
 from lpa.statistics.policy_record import read_policy
 from lpa.statistics.selected_images import choosing_half, images_record
@@ -147,7 +147,7 @@ def _is_policy(source: str) -> bool:
     """Whether a file is JSON with a ``kind``; a mistyped one is then refused as a policy."""
     path = Path(source).expanduser()
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = read_json(path.read_bytes())
     except (OSError, ValueError):
         return False
     return isinstance(record, dict) and isinstance(record.get("kind"), str)
