@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+import scipy.stats
 from click.testing import CliRunner, Result
 from lpa_cli.gate import command
 from synthetic import CROP, made_up_cells, made_up_samples, write_run
@@ -117,6 +118,41 @@ def test_a_budget_by_class(hurt: Path, tmp_path: Path) -> None:
     assert [row["allowed"] for row in record["classes"]] == [0.01, 0.1, 0.1, 0.1]
 
 
+def test_a_budget_that_is_none_is_refused(hurt: Path, tmp_path: Path) -> None:
+    budget = tmp_path / "budget.csv"
+    for text, reason in (
+        ("a,b\nn1,.8\n", "its first line is 'a,b'"),
+        ("[1", "Expecting ',' delimiter: line 1 column 3 (char 2)"),
+    ):
+        budget.write_text(text)
+        result = run(hurt, "--budget", budget)
+        assert result.exit_code == 1 and isinstance(result.exception, InputError)
+        assert str(result.exception) == (
+            f"{budget} is no budget ({reason}); expected "
+            '{"class": 0.05, ...}, or CSV lines "class,max_drop" with that first line'
+        )
+
+
+def test_images_that_safety_takes_are_counted_for_each_budget(sound: Path, tmp_path: Path) -> None:
+    """Without a loss E2's limit is t(.95, n-1) sqrt(2) / (n+2): below .05 from n = 46 on."""
+    for n, drop in ((232, 0.01), (46, 0.05)):
+        limits = [scipy.stats.t.ppf(0.95, k - 1) * 2**0.5 / (k + 2) for k in (n - 1, n)]
+        assert limits[1] < drop <= limits[0]
+    budget = tmp_path / "budget.csv"
+    budget.write_text("class,max_drop\nn1,.05\nn2,.01\n")
+    result = run(sound, "--budget", budget)
+    assert result.stderr == (
+        "note: m on crop (val): classes with fewer images than those without which no value can "
+        "be shown safe: 1 of 1 that may lose 1 points (232 images)\n"
+    )
+    few = write_gated(tmp_path / "few", {"m": {}}, per_class=30)
+    assert run(few, "--budget", budget).stderr == (
+        "note: m on crop (val): classes with fewer images than those without which no value can "
+        "be shown safe: 1 of 1 that may lose 1 points (232 images), 1 of 1 that may lose 5 points "
+        "(46 images)\n"
+    )
+
+
 def test_junit_has_a_case_for_every_class(hurt: Path) -> None:
     result = run(hurt, "--format", "junit")
     assert result.exit_code == 3
@@ -163,7 +199,8 @@ def test_only_the_chosen_model_decides(tmp_path: Path) -> None:
     [
         (["--max-drop", "10"], "an allowed drop of 10 is out of range; expected a fraction "
                                "between 0 and 1, such as 0.1 for 10 accuracy points"),
-        (["--value", ".3"], "nothing can be checked"),
+        (["--value", ".3"], "nothing can be checked at value 0.3; the values there are crop=0.5"),
+        (["--value", "1"], "nothing can be checked at value 1; the values there are crop=0.5"),
     ],
 )  # fmt: skip
 def test_bad_options_are_one_line(hurt: Path, options: list[str], message: str) -> None:

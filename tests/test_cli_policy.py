@@ -75,7 +75,15 @@ def test_the_file_is_of_one_model_and_of_all_classes(folder: Path, tmp_path: Pat
     out = tmp_path / "policy.json"
     result = run(folder, "-o", out)
     assert str(result.exception) == (
-        "a policy is of one model, and the run has 2 (first, second); give model"
+        "a policy is of one model, and the run has 2 (first, second); give --model NAME"
+    )
+    result = run(folder, "-o", out, "--models", "first,second", "--axis", "crop")
+    assert str(result.exception) == (
+        "a policy is of one model, not of 2 (first, second); give --model NAME"
+    )
+    result = run(folder, "-o", out, "--model", "first", "--axis", "crop,cutout")
+    assert str(result.exception) == (
+        "a policy is of one axis, not of 2 (crop, cutout); give --axis NAME"
     )
     result = run(folder, "-o", out, "--model", "first", "--axis", "crop", "--classes", "canoe")
     assert str(result.exception) == (

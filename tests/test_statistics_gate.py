@@ -12,7 +12,8 @@ from synthetic import CROP, made_up_samples, write_run
 
 from lpa.errors import InputError
 from lpa.outcomes import Outcomes
-from lpa.statistics.gate import COLUMNS, gate, read_budget
+from lpa.statistics.budget import read_budget
+from lpa.statistics.gate import COLUMNS, gate
 from lpa.statistics.losses import losses
 from lpa.statistics.means import mean_limit, mean_test
 from lpa.statistics.threshold import loss_limits
@@ -84,10 +85,14 @@ def test_only_what_is_asked_for_is_checked(tmp_path: Path) -> None:
     # A value by itself does not have to wait for weaker ones.
     only = gate(run_with_losses(tmp_path / "other", [(9, 0)] * 3), value=0.3, require="safe")
     assert only.passed
-    for arguments in ({"value": 0.5}, {"axis": "cutout"}):
+    for arguments, message in (
+        ({"value": 0.5},
+         "nothing can be checked at value 0.5; the values there are crop=0.6,0.3"),
+        ({"value": 0.6, "axis": "cutout"}, "nothing can be checked"),
+    ):  # fmt: skip
         with pytest.raises(InputError) as caught:
             gate(outcomes, **arguments)
-        assert str(caught.value) == "nothing can be checked"
+        assert str(caught.value) == message
 
 
 def test_a_budget_allows_each_class_its_own_loss(tmp_path: Path) -> None:
@@ -117,15 +122,41 @@ def test_budgets_are_read_from_json_and_csv(tmp_path: Path) -> None:
     assert read_budget(path) == {"fox": 0.05, "owl": 0.2}
     path.write_text('class,max_drop\nfox,0.05\n"owl, barn",.2\n')
     assert read_budget(path) == {"fox": 0.05, "owl, barn": 0.2}
-    path.write_text("class,drop\nfox,0.05\n")
+    path.write_bytes(b"\xef\xbb\xbfmax_drop,note,class\n.05,,fox\n")
+    assert read_budget(path) == {"fox": 0.05}
+    with pytest.raises(InputError, match="none cannot be read"):
+        read_budget(tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"a,b\nfox,0.05\n", "its first line is 'a,b'"),
+        (b"class,drop\nfox,0.05\n", "its first line is 'class,drop'"),
+        (b"a,b", "its first line is 'a,b'"),
+        (b"", "it is empty"),
+        (b"[1", "Expecting ',' delimiter: line 1 column 3 (char 2)"),
+        (b"[1]", "it is a list"),
+        (b'{"fox": 0.05', "Expecting ',' delimiter: line 1 column 13 (char 12)"),
+        (b'{"fox": [0.05]}', "class 'fox' has [0.05], which is no number"),
+        (b'{"fox": NaN}', "NaN is no number of JSON"),
+        (b"class,max_drop\nfox,much\n", "class 'fox' has 'much', which is no number"),
+        (b"class,max_drop\nfox\n", "class 'fox' has None, which is no number"),
+        (b"class,max_drop\nfox,.1\nfox,.2\n", "class 'fox' stands twice"),
+        (b"class,max_drop\nf\xff,.1\n", "it is no text in UTF-8"),
+    ],
+)
+def test_a_file_that_is_no_budget_is_refused_in_one_line(
+    tmp_path: Path, content: bytes, reason: str
+) -> None:
+    path = tmp_path / "budget"
+    path.write_bytes(content)
     with pytest.raises(InputError) as caught:
         read_budget(path)
     assert str(caught.value) == (
-        f"{path} is no budget ('max_drop'); "
+        f"{path} is no budget ({reason}); "
         'expected {"class": 0.05, ...}, or CSV lines "class,max_drop" with that first line'
     )
-    with pytest.raises(InputError, match="none cannot be read"):
-        read_budget(tmp_path / "none")
 
 
 def test_against_an_older_run_the_same_images_are_compared(tmp_path: Path) -> None:

@@ -219,9 +219,9 @@ def test_a_record_is_of_one_model_and_axis(outcomes: Outcomes, tmp_path: Path) -
         (lambda: policy_record(Outcomes(empty)),
          f"{empty} holds no complete cell to choose a policy from"),
         (lambda: policy_record(outcomes), "a policy is of one model, and the run has 2 "
-                                          "(first, second); give model"),
+                                          "(first, second); give --model NAME"),
         (lambda: policy_record(outcomes, model="first"), "a policy is of one axis, and the run "
-                                                         "has 2 (crop, cutout); give axis"),
+                                                         "has 2 (crop, cutout); give --axis NAME"),
         (lambda: policy_record(outcomes, "blur", "first"),
          "unknown axis 'blur': known: crop, cutout"),
         (lambda: policy_record(Outcomes(ragged)),

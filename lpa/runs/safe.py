@@ -108,8 +108,10 @@ class SafeValues(OpenedRun):
         InputError
             Where it is not said which of several models or axes is meant.
         """
+        from lpa.runs.safety import single
         from lpa.statistics.policy_record import policy_record
 
+        model, axis = single("model", model), single("axis", axis)
         part, _ = self._part(
             None if model is None else [model], None if axis is None else [axis], confidence
         )

@@ -14,13 +14,22 @@ from lpa.axes import format_value
 from lpa.errors import InputError
 from lpa.outcomes import Outcomes, Store
 from lpa.outcomes.part import Part
-from lpa.runs.choices import Groups
-from lpa.statistics.gate import read_budget
+from lpa.runs.choices import Groups, split_names
+from lpa.statistics.budget import read_budget
 from lpa.statistics.group_means import group_loss
 
-__all__ = ["budget_of", "group_verdicts", "limited", "safety_notes", "write_record"]
+__all__ = [
+    "budget_of",
+    "group_verdicts",
+    "limited",
+    "safety_notes",
+    "single",
+    "write_record",
+]
 
 CURVE = ["model", "axis", "split"]
+SHOWN = 5
+"""Budgets that a note counts one by one."""
 
 
 def group_verdicts(
@@ -72,18 +81,42 @@ def group_verdicts(
 
 
 def safety_notes(table: pd.DataFrame) -> list[str]:
-    """Say how many classes have too few images to be shown safe, whatever the model."""
+    """Say how many classes have too few images to be shown safe, whatever the model.
+
+    Where a budget allows classes different losses, each loss has its own count, the smallest first.
+    """
+    drop = "drop" if "drop" in table.columns else "allowed"
     notes = []
     for (model, axis, split), part in table.groupby(CURVE, sort=False):
         few = part[part["n"] < part["needed"]]
-        if len(few):
-            drop = part["drop" if "drop" in part.columns else "allowed"].min()
-            notes.append(
-                f"{model} on {axis} ({split}): {len(few)} of {len(part)} classes have fewer than "
-                f"the {int(few['needed'].max())} images without which no value can be shown to "
-                f"lose less than {format_value(100 * drop)} points"
+        if few.empty:
+            continue
+        if part[drop].nunique() > 1:
+            text = _few_by_budget(part, few, drop)
+        else:
+            text = (
+                f"{len(few)} of {len(part)} classes have fewer than the {few['needed'].iloc[0]} "
+                "images without which no value can be shown to lose less than "
+                f"{format_value(100 * few[drop].iloc[0])} points"
             )
+        notes.append(f"{model} on {axis} ({split}): {text}")
     return notes
+
+
+def _few_by_budget(part: pd.DataFrame, few: pd.DataFrame, drop: str) -> str:
+    """Count the classes with too few images for each loss that is allowed."""
+    counts = []
+    for allowed in sorted(few[drop].unique().tolist()):
+        same = few[few[drop] == allowed]
+        counts.append(
+            f"{len(same)} of {(part[drop] == allowed).sum()} that may lose "
+            f"{format_value(100 * allowed)} points ({same['needed'].iloc[0]} images)"
+        )
+    more = f", and of {len(counts) - SHOWN} more budgets" if len(counts) > SHOWN else ""
+    return (
+        "classes with fewer images than those without which no value can be shown safe: "
+        f"{', '.join(counts[:SHOWN])}{more}"
+    )
 
 
 def write_record(record: Mapping[str, Any], path: str | os.PathLike[str]) -> Path:
@@ -111,6 +144,23 @@ def budget_of(
 ) -> Mapping[str, float] | None:
     """Return a budget by class, read from its file where it is one."""
     return budget if budget is None or isinstance(budget, Mapping) else read_budget(budget)
+
+
+def single(kind: str, asked: str | None) -> str | None:
+    """Return the one model or axis that was asked for; a policy's record is of one.
+
+    Raises
+    ------
+    InputError
+        For several names.
+    """
+    names = [] if asked is None else split_names(asked)
+    if len(names) > 1:
+        raise InputError(
+            f"a policy is of one {kind}, not of {len(names)} ({', '.join(names)}); "
+            f"give --{kind} NAME"
+        )
+    return names[0] if names else None
 
 
 def limited(older: Outcomes, outcomes: Outcomes, models: Sequence[str] | None,

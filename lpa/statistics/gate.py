@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import json
-import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -22,7 +18,7 @@ from lpa.statistics.gate_losses import Checked, checked_losses, losses_against
 from lpa.statistics.multiplicity import corrected
 from lpa.statistics.policy import images_needed, safety, single_run_note
 
-__all__ = ["COLUMNS", "Gate", "gate", "read_budget"]
+__all__ = ["COLUMNS", "Gate", "gate"]
 
 COLUMNS = (
     "model", "axis", "value", "split", "class", "label", "title", "allowed", "loss", "low", "high",
@@ -100,7 +96,8 @@ def gate(
     require : {"not hurt", "safe"}
         See above.
     budget : mapping of str to float, optional
-        Class -> what it may lose, in place of ``max_drop``; see :func:`read_budget`.
+        Class -> what it may lose, in place of ``max_drop``; see
+        :func:`~lpa.statistics.budget.read_budget`.
     confidence : float
         One-sided, in (0, 1).
     split, axis, value : optional
@@ -132,15 +129,17 @@ def gate(
     else:
         curves = losses_against(outcomes, against, split, notes)
     pieces = []
+    grids: dict[str, list[float]] = {}
     for checked in curves:
         if axis not in (None, checked.each.axis.name):
             continue
+        grids.setdefault(checked.each.axis.name, []).extend(checked.values.tolist())
         wanted = checked if value is None else checked.at(value)
         if len(wanted.values):
             pieces.append(_checked(outcomes, wanted, allowed, confidence, chosen))
             notes += single_run_note(checked.each, chosen)
     if not pieces:
-        raise InputError("; ".join(["nothing can be checked", *notes]))
+        raise InputError("; ".join([_nothing_checked(value, grids), *notes]))
     table = corrected(pd.concat(pieces, ignore_index=True), by=["direction"])
     fails = (table["p_holm"] <= 1.0 - confidence).to_numpy()
     table["state"] = table["state"].mask(fails, "fails")
@@ -155,26 +154,15 @@ def gate(
     return Gate(not reasons, table, classes, counts, reasons)
 
 
-def read_budget(path: str | os.PathLike[str]) -> dict[str, float]:
-    """Read what each class may lose: a JSON object, or a CSV with the columns class and max_drop.
-
-    Raises
-    ------
-    InputError
-        For a file that is neither.
-    """
-    way_out = 'expected {"class": 0.05, ...}, or CSV lines "class,max_drop" with that first line'
-    try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}); {way_out}") from error
-    try:
-        if text.lstrip().startswith("{"):
-            return {str(name): float(drop) for name, drop in json.loads(text).items()}
-        rows = list(csv.DictReader(text.splitlines()))
-        return {str(row["class"]): float(row["max_drop"]) for row in rows}
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path} is no budget ({error}); {way_out}") from error
+def _nothing_checked(value: float | None, grids: Mapping[str, list[float]]) -> str:
+    """Say that no value was checked and, where one was asked for, which there are."""
+    there = "; ".join(
+        f"{axis}={','.join(format_value(each) for each in dict.fromkeys(values))}"
+        for axis, values in grids.items()
+    )
+    if value is None or not there:
+        return "nothing can be checked"
+    return f"nothing can be checked at value {format_value(value)}; the values there are {there}"
 
 
 def _allowed(outcomes: Outcomes, max_drop: float, budget: Mapping[str, float]) -> Floats:

@@ -170,7 +170,7 @@ def _the(kind: str, asked: str | None, known: list[str]) -> str:
     if len(known) != 1:
         raise InputError(
             f"a policy is of one {kind}, and the run has {len(known)} ({', '.join(known)}); "
-            f"give {kind}"
+            f"give --{kind} NAME"
         )
     return known[0]
 
