@@ -116,6 +116,28 @@ def test_groups_roll_up(folder: Path, tmp_path: Path) -> None:
         "note: groups: 1 of 5 classes are in no group and are left out; the first is 'n2'",
     ]
     assert "median threshold" in run(folder, "--groups", groups).stdout
+    top = json.loads(
+        run(folder, "--groups", groups, "--top", "1", "--format", "json", "--axis", "crop").stdout
+    )
+    assert top == [max(rows[:2], key=lambda row: row["loss"]),
+                   max(rows[2:], key=lambda row: row["loss"])]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("options", "named"), [(["--joint"], "--joint"), (["--by", "threshold"], "--by threshold")]
+)
+def test_what_groups_do_not_have_is_refused(
+    folder: Path, tmp_path: Path, options: list[str], named: str
+) -> None:
+    groups = tmp_path / "groups.csv"
+    groups.write_text("class,group\nbarn spider,spiders\npaddle,things\n")
+    assert str(run(folder, "--groups", groups, *options).exception) == (
+        "groups have no ranks and stand in the order of their mean losses; leave "
+        f"{named} out, or --groups"
+    )
+    assert str(run(folder, "--groups", groups, "--top", "0").exception) == (
+        "the top 0 groups: expected at least 1"
+    )
 
 
 def test_csv_has_no_formula_and_latex_and_markdown_are_tables(folder: Path) -> None:

@@ -157,5 +157,5 @@ def test_a_folder_that_is_no_run_beside_one_is_named(run: Path, tmp_path: Path) 
     assert result.exit_code == 1
     assert result.stderr == (
         f"Error: {tmp_path} is no run: there is no run.json in it; expected the folder that "
-        "`lpa scan` named at its end\n"
+        "`lpa scan`, `train-sweep`, `probe` or `import` named at its end\n"
     )

@@ -154,7 +154,7 @@ def test_what_is_not_there_is_answered_with_what_is(run: Path) -> None:
         f"mine=run:{run}#2": f"mine=run:{run}#2 gives one name to 3 models; expected run:{run}#2 "
         f"alone, or mine=run:{run}#random_crop=0.08#2",
         "run:nowhere": "nowhere is no run: there is no run.json in it; expected the folder that "
-        "`lpa scan` named at its end",
+        "`lpa scan`, `train-sweep`, `probe` or `import` named at its end",
     }
     for text, message in messages.items():
         with pytest.raises(InputError) as caught:

@@ -119,7 +119,7 @@ def test_a_folder_that_is_no_run_says_so(tmp_path: Path) -> None:
             read_record(Store(folder))
         assert str(caught.value) == (
             f"{folder} is no run: there is no run.json in it; expected the folder that "
-            "`lpa scan` named at its end"
+            "`lpa scan`, `train-sweep`, `probe` or `import` named at its end"
         )
 
 

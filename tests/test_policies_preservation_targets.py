@@ -219,8 +219,8 @@ def test_what_is_no_scan_of_the_augmentation_is_refused(scan: Path, tmp_path: Pa
          f"policy preservation_targets: none of the 4 classes of {scan} is a class of the run, "
          "such as 'x'; expected the same classes"),
         ({"text": str(tmp_path)},
-         f"{tmp_path} is no run: there is no run.json in it; expected the folder that `lpa scan` "
-         "named at its end"),
+         f"{tmp_path} is no run: there is no run.json in it; expected the folder that `lpa scan`, "
+         "`train-sweep`, `probe` or `import` named at its end"),
     ):  # fmt: skip
         text = changes.pop("text")
         assert refusal(f"preservation_targets={text}", **changes) == message

@@ -63,6 +63,26 @@ def test_classes_are_read_from_a_file(run: Run, tmp_path: Path) -> None:
     file.write_text("\n")
     with pytest.raises(InputError, match="names no class; expected names with commas between"):
         run.curves(str(file))
+    file.write_bytes("\ufeffcanoe\n".encode())
+    assert run.curves(str(file))["label"].unique().tolist() == [2]
+    file.write_bytes(b"canoe\xff\n")
+    with pytest.raises(InputError) as caught:
+        run.curves(str(file))
+    assert str(caught.value) == (
+        f"{file} cannot be read (it is no text in UTF-8); expected a file with one class a line"
+    )
+
+
+def test_a_file_of_classes_that_is_not_there_is_no_unknown_class(run: Run, tmp_path: Path) -> None:
+    for file in ("nofile.txt", str(tmp_path / "a, b.CSV")):
+        with pytest.raises(InputError) as caught:
+            run.curves(file)
+        assert str(caught.value) == (
+            f"{file} does not exist; expected a file with one class a line, or classes of this run "
+            "with commas between"
+        )
+    with pytest.raises(InputError, match=r"^unknown class 'n/a'"):
+        run.curves("n/a")
 
 
 def test_an_unknown_class_is_answered_with_the_nearest(run: Run) -> None:

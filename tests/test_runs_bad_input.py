@@ -174,8 +174,8 @@ def test_an_empty_run_is_one_line(tmp_path: Path) -> None:
 def test_a_folder_that_is_no_run_is_one_line(tmp_path: Path) -> None:
     result = CliRunner().invoke(lpa_test, [str(tmp_path)])
     assert str(result.exception) == (
-        f"{tmp_path} is no run: there is no run.json in it; expected the folder that `lpa scan` "
-        "named at its end"
+        f"{tmp_path} is no run: there is no run.json in it; expected the folder that `lpa scan`, "
+        "`train-sweep`, `probe` or `import` named at its end"
     )
 
 

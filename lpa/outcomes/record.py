@@ -119,8 +119,8 @@ def read_record(store: Store) -> RunRecord:
         data = store.get("run.json")
     except (FileNotFoundError, NotADirectoryError):
         raise InputError(
-            f"{store} is no run: there is no run.json in it; expected the folder that `lpa scan` "
-            "named at its end"
+            f"{store} is no run: there is no run.json in it; expected the folder that `lpa scan`, "
+            "`train-sweep`, `probe` or `import` named at its end"
         ) from None
     try:
         found = read_json(data).get("format")
@@ -128,8 +128,8 @@ def read_record(store: Store) -> RunRecord:
             return RunRecord.from_bytes(data)
     except (ValueError, KeyError, TypeError, AttributeError, InputError) as error:
         raise InputError(
-            f"{store}/run.json cannot be read as a run's record; expected the file that `lpa scan` "
-            "wrote: restore it, or start a new run with --out"
+            f"{store}/run.json cannot be read as a run's record; expected the file that `lpa "
+            "scan`, `train-sweep`, `probe` or `import` wrote: restore it, or start a new run with --out"
         ) from error
     raise InputError(
         f"{store}/run.json has format {found!r}; this version of lpa reads format {FORMAT}: "
@@ -140,6 +140,9 @@ def read_record(store: Store) -> RunRecord:
 def create_or_check(store: Store, record: RunRecord, samples: Samples) -> RunRecord:
     """Write run.json and samples.parquet of a new run, or check that the run there is the same.
 
+    Of several commands that begin the run at the same moment, one writes the record; the others
+    find it and are checked against it.
+
     Returns
     -------
     RunRecord
@@ -148,14 +151,25 @@ def create_or_check(store: Store, record: RunRecord, samples: Samples) -> RunRec
     Raises
     ------
     InputError
-        For a directory with other files in it, and for a run of other data, split, selection,
-        seed or precision: the field and both values.
+        For a directory with other files in it, for a run of other data, split, selection, seed or
+        precision (the field and both values), and for one that another command has begun since
+        this one looked, with other classes or shards.
     """
-    checked = check_record(store, record, samples)
+    check_folder(store)
     if not store.exists("run.json"):
-        # The record comes last: where it stands, the samples stand too.
+        store.put_new("run.json", record.to_bytes())
+        # Read back: it may be another command's.
+        begun = check_record(store, record, samples)
+        if (begun.shard_size, begun.classes) != (record.shard_size, record.classes):
+            raise InputError(
+                f"another run was begun in {store} in the meantime; expected one with the "
+                "same classes and shards: run the same command again"
+            )
+    checked = check_record(store, record, samples)
+    # After the record, so that only the run's own samples are ever written. Where a kill came
+    # between the two, the next command writes them.
+    if not store.exists("samples.parquet"):
         store.put("samples.parquet", samples.to_parquet_bytes())
-        store.put("run.json", record.to_bytes())
     return checked
 
 
@@ -167,19 +181,14 @@ def check_folder(store: Store) -> None:
     InputError
         For a file, and for a directory with other files in it.
     """
-    if store.exists("run.json") or not store.root.exists():
+    if store.exists("run.json"):
         return
-    if not store.root.is_dir():
-        raise InputError(
-            f"{store} is a file; expected an empty or new directory, or a run: give another with "
-            "--out DIR"
-        )
-    # A kill while a run was begun leaves its samples or a temporary file.
-    strangers = sorted(
-        path.name
-        for path in store.root.iterdir()
-        if path.name != "samples.parquet" and not path.name.startswith(".put-")
-    )
+    # A kill while a run was begun leaves a temporary file, and of earlier versions the samples.
+    strangers = [
+        name
+        for name in store.entries()
+        if name not in ("run.json", "samples.parquet") and not name.startswith(".put-")
+    ]
     if strangers:
         raise InputError(
             f"{store} holds other files ({strangers[0]}) and no run; expected an empty or "
@@ -229,7 +238,10 @@ def check_record(store: Store, record: RunRecord, samples: Samples) -> RunRecord
 
 def _changes(store: Store, samples: Samples) -> str:
     """Count how samples differ from the run's: ``compared with its 30 files: 2 new``."""
-    before = Samples.from_parquet_bytes(store.get("samples.parquet"))
+    try:
+        before = Samples.from_parquet_bytes(store.get("samples.parquet"))
+    except FileNotFoundError:
+        return "its files are not listed yet"
     old, new = (
         {
             name: (key, label, split)

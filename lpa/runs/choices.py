@@ -38,6 +38,8 @@ GroupsOption = str | os.PathLike[str] | Mapping[str, Any] | None
 """A file of groups, or class -> group, or group -> classes."""
 
 Names = str | Sequence[str] | None
+LISTS = (".txt", ".csv", ".tsv", ".json", ".lst", ".list", ".text")
+"""Ends of file names; a class's name may hold a slash or another dot."""
 GROUPS = 'expected {"class": "group", ...}, {"group": ["class", ...]}, or CSV lines "class,group"'
 
 
@@ -162,6 +164,11 @@ def class_indices(classes: Classes, wanted: str | Sequence[str]) -> list[int]:
             raise InputError(
                 f"class {name!r} is the label of {len(same)} classes: "
                 f"give one of the names {', '.join(same)}"
+            )
+        if isinstance(wanted, str) and _names_a_file(wanted):
+            raise InputError(
+                f"{wanted} does not exist; expected a file with one class a line, or classes of "
+                "this run with commas between"
             )
         raise unknown("class", name, {*classes.names, *classes.labels}, "of this run")
     return list(dict.fromkeys(int(index) for index in found))
@@ -317,8 +324,23 @@ def _listed(text: str, classes: Classes) -> list[str]:
         is_file = file.is_file()
     except OSError:
         is_file = False
-    lines = file.read_text(encoding="utf-8").splitlines() if is_file else text.split(",")
+    lines = _lines(file) if is_file else text.split(",")
     names = [line.strip() for line in lines if line.strip()]
     if not names:
         raise InputError(f"{text!r} names no class; expected names with commas between, or a file")
     return names
+
+
+def _lines(file: Path) -> list[str]:
+    try:
+        return file.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text in UTF-8"
+        raise InputError(
+            f"{file} cannot be read ({reason}); expected a file with one class a line"
+        ) from error
+
+
+def _names_a_file(text: str) -> bool:
+    """Tell whether a text that is neither class nor file was meant as a file."""
+    return Path(text).suffix.lower() in LISTS and not Path(text).exists()

@@ -46,7 +46,8 @@ class HurtClasses(OpenedRun):
         classes : str or sequence of str, optional
             Show only these, at their ranks among all; see :meth:`lpa.Run.curves`.
         groups : path or mapping, optional
-            Class -> group, or group -> classes: the groups' means instead of classes.
+            Class -> group, or group -> classes: the groups' means instead of classes, in the order
+            of their losses (``by="loss"``, without ``joint``).
         models, axes : str or sequence of str, optional
             Only these.
         split : str, optional
@@ -79,7 +80,8 @@ class HurtClasses(OpenedRun):
         labels = self._chosen(classes, notes, split)
         if groups is not None:
             grouped = self._groups(groups, labels, notes)
-            return noted(rank_groups(part, grouped, drop, confidence, split, level), notes)
+            found = rank_groups(part, grouped, by, drop, joint, confidence, split, level, top)
+            return noted(found, notes)
         table = rank_classes(part, by, drop, joint, confidence, split, level, labels, top)
         return noted(table, notes)
 

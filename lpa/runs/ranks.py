@@ -35,8 +35,7 @@ def rank_classes(
     top: int | None,
 ) -> pd.DataFrame:
     """Return the ranking with loss and threshold side by side; see ``Run.rank``."""
-    if top is not None and top < 1:
-        raise InputError(f"the top {top} classes: expected at least 1")
+    _check_top(top, "classes")
     order: Literal["loss", "threshold"] = "threshold" if by == "threshold" else "loss"
     if by != order:
         raise InputError(f"ranking by {by!r} is unknown; expected loss or threshold")
@@ -60,12 +59,28 @@ def rank_classes(
 def rank_groups(
     outcomes: Outcomes,
     groups: Groups,
+    by: str,
     drop: float,
+    joint: bool,
     confidence: float,
     split: str | None,
     level: str | None,
+    top: int | None,
 ) -> pd.DataFrame:
-    """Return the groups' mean losses, the largest first, with their median thresholds."""
+    """Return the groups' mean losses, the largest first, with their median thresholds.
+
+    Raises
+    ------
+    InputError
+        For joint ranks and another order: groups have neither ranks nor a threshold of their own.
+    """
+    _check_top(top, "groups")
+    if joint or by != "loss":
+        asked = "--joint" if joint else f"--by {by}"
+        raise InputError(
+            f"groups have no ranks and stand in the order of their mean losses; leave {asked} out, "
+            "or --groups"
+        )
     table = group_loss(outcomes, groups, confidence, split, level)
     notes = list(table.attrs["notes"])
     _require_rows(table, notes)
@@ -74,8 +89,15 @@ def rank_groups(
     )
     table = table.merge(medians, on=[*CURVE, "group"], how="left", validate="one_to_one")
     table.insert(list(table.columns).index("high") + 1, "drop", drop)
+    if top is not None:
+        table = table.groupby(CURVE, sort=False).head(top).reset_index(drop=True)
     table.attrs["notes"] = notes
     return table
+
+
+def _check_top(top: int | None, what: str) -> None:
+    if top is not None and top < 1:
+        raise InputError(f"the top {top} {what}: expected at least 1")
 
 
 def _require_rows(table: pd.DataFrame, notes: list[str]) -> None:

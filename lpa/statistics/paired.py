@@ -72,7 +72,7 @@ def compare_models(
     Raises
     ------
     InputError
-        For a model, axis, value, split or direction that there is not.
+        For a model, axis, value, split or direction that there is not, and for one model twice.
 
     References
     ----------
@@ -85,6 +85,8 @@ def compare_models(
     for name in (old, new):
         if name not in known:
             raise unknown("model", name, known)
+    if old == new:
+        raise InputError(f"{old} is both the old and the new model; give two different ones")
     if (axis is None) != (value is None):
         raise InputError("a place needs an axis and a value, such as crop=.5; give both or neither")
     pairs = []
