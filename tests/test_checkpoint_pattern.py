@@ -72,6 +72,13 @@ def test_fields_may_be_folders_and_stars_stand_for_the_rest_of_a_name() -> None:
     ]  # fmt: skip
 
 
+def test_a_number_after_a_star_keeps_all_of_its_digits() -> None:
+    touch("x_tau0.5_seed11.pt", "tau0.5_seed4.pt")
+    assert found("*{value}_*{seed}.pt") == [
+        ("tau0.5_seed4.pt", 0.5, 4, 0), ("x_tau0.5_seed11.pt", 0.5, 11, 1),
+    ]  # fmt: skip
+
+
 def test_a_field_that_stands_twice_must_be_the_same() -> None:
     touch("s1/m_1_0.5.pt", "s1/m_2_0.5.pt", "s2/m_2_0.5.pt")
     assert [path for path, *_ in found("s{seed}/m_{seed}_{value}.pt")] == [

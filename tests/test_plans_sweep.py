@@ -40,7 +40,7 @@ def plan(**changes: Any) -> SweepPlan:
         ({"policies": ("plain", "plain")}, "a policy is given twice; give each once"),
         (
             {"policies": ("adaptive_strength",), "checkpoints": "{value}.pth"},
-            "--from evaluates ready checkpoints; leave --policy out",
+            "--from evaluates ready checkpoints and trains nothing; leave --policy out",
         ),
         ({"stack": 0}, "--stack 0 is out of range; expected auto, or at least 1"),
         (

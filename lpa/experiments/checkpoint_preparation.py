@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -34,7 +34,31 @@ from lpa.outcomes import (
 from lpa.plans import PlannedAxis, SweepPlan
 from lpa.training.regularizers.regularizer import Regularizer
 
-__all__ = ["prepare_checkpoints"]
+__all__ = ["check_only_evaluates", "prepare_checkpoints"]
+
+
+def check_only_evaluates(values: object, seeds: object, training: Iterable[str]) -> None:
+    """Refuse what would have no effect on ready checkpoints.
+
+    Parameters
+    ----------
+    values, seeds : object
+        As asked for; None where they were not.
+    training : iterable of str
+        Names of the options of a training that were given, without dashes before them.
+
+    Raises
+    ------
+    InputError
+        With the first option that has no effect.
+    """
+    for name, given in (("values", values), ("seeds", seeds)):
+        if given is not None:
+            raise InputError(f"--from takes the {name} from the files' names; leave --{name} out")
+    for name in training:
+        raise InputError(
+            f"--from evaluates ready checkpoints and trains nothing; leave --{name} out"
+        )
 
 
 def prepare_checkpoints(
@@ -52,6 +76,7 @@ def prepare_checkpoints(
     precision: str,
     workers: int,
     shard: tuple[int, int] | None,
+    cache: str | os.PathLike[str] | None,
     devices: list[torch.device],
     overrides: PreprocessingOverrides,
     say: Callable[[str], None],
@@ -119,6 +144,7 @@ def prepare_checkpoints(
         devices,
         workers,
         shard_size_of(devices),
+        cache,
     )
     asked = {**plan.to_dict(), "models": {loader.name: facts}, "command": asking(plan, store, data)}
     task = CellTask(store, record, samples, asked, work, devices, shard, progress=progress)

@@ -114,6 +114,8 @@ class CheckpointWork:
     devices : list of torch.device
     threads, batch_size : int
         That decode; images per forward pass.
+    cache : path or None
+        Folder of the cache of decoded images; None: the user's cache folder.
     """
 
     store: Store
@@ -125,6 +127,7 @@ class CheckpointWork:
     devices: list[torch.device]
     threads: int
     batch_size: int
+    cache: Any = None
     what: str = "checkpoints"
     title: str = "evaluating"
 
@@ -149,7 +152,13 @@ class CheckpointWork:
         self, device: torch.device, samples: Samples, tick: Callable[[int], None]
     ) -> _CheckpointWorker:
         loaded = load_images(
-            self.source, samples, self.view, device=device, originals=False, workers=self.threads
+            self.source,
+            samples,
+            self.view,
+            device=device,
+            originals=False,
+            cache=self.cache,
+            workers=self.threads,
         )
         kept = kept_samples(samples, loaded.skips)
         return _CheckpointWorker(self, device, loaded.images, kept, loaded.skips, tick)

@@ -14,7 +14,7 @@ import torch
 from lpa.datasets.decode import Undecodable, decode
 from lpa.errors import InputError
 from lpa.experiments.cell_task import CellTask
-from lpa.experiments.checkpoint_preparation import prepare_checkpoints
+from lpa.experiments.checkpoint_preparation import check_only_evaluates, prepare_checkpoints
 from lpa.experiments.devices import devices_of
 from lpa.experiments.progress import Progress, say_on_standard_error
 from lpa.experiments.sweep_command import asking
@@ -119,6 +119,17 @@ def prepare_sweep(
     )
     threads = min(8, os.cpu_count() or 1) if workers is None else workers
     if checkpoints is not None:
+        training: dict[str, object] = {
+            "policy": _listed(policies) != ["plain"],
+            "set": held,
+            "train-split": train_split,
+            "test-share": test_share != TEST_SHARE,
+            "keep": keep != "last",
+            "stack": stack != "auto",
+            "compile": compiled,
+        }
+        training |= {name.replace("_", "-"): True for name in recipe or {}}
+        check_only_evaluates(values, seeds, (name for name, given in training.items() if given))
         return prepare_checkpoints(
             checkpoints,
             model=model,
@@ -133,6 +144,7 @@ def prepare_sweep(
             precision=precision,
             workers=threads,
             shard=shard,
+            cache=cache,
             devices=devices,
             overrides=overrides,
             say=say,

@@ -103,7 +103,8 @@ def _matches(pattern: str) -> list[tuple[Path, float, int]]:
     root = Path(path.anchor) if path.is_absolute() else Path()
     relative = path.relative_to(path.anchor) if path.is_absolute() else path
     # A pattern may begin with "..", which a glob takes but pathlib's match of names does not need.
-    glob = _FIELD.sub("*", str(relative).replace("[", "[[]"))
+    # A star beside a field is one star: "**" would mean folders.
+    glob = re.sub(r"\*+", "*", _FIELD.sub("*", str(relative).replace("[", "[[]")))
     expression = re.compile(_expression(str(relative)))
     found = []
     for file in sorted(root.glob(glob)):
@@ -122,7 +123,8 @@ def _expression(pattern: str) -> str:
     parts = []
     for index, piece in enumerate(_FIELD.split(pattern)):
         if index % 2 == 0:
-            literal = re.escape(piece).replace(r"\*", "[^/]*").replace(r"\?", "[^/]")
+            # As short as possible, so that a number after a star keeps all of its digits.
+            literal = re.escape(piece).replace(r"\*", "[^/]*?").replace(r"\?", "[^/]")
             parts.append(literal)
         elif piece in seen:
             parts.append(f"(?P={piece})")

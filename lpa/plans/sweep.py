@@ -110,7 +110,9 @@ class SweepPlan:
         if len(set(self.policies)) < len(self.policies):
             raise InputError("a policy is given twice; give each once")
         if self.checkpoints is not None and self.policies != ("plain",):
-            raise InputError("--from evaluates ready checkpoints; leave --policy out")
+            raise InputError(
+                "--from evaluates ready checkpoints and trains nothing; leave --policy out"
+            )
         if self.stack != "auto" and self.stack < 1:
             raise InputError(f"--stack {self.stack} is out of range; expected auto, or at least 1")
         if self.shard is not None and not 1 <= self.shard[0] <= self.shard[1]:
