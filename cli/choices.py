@@ -14,6 +14,7 @@ __all__ = [
     "family_option",
     "fdr_option",
     "groups_option",
+    "level_option",
     "models_option",
     "run_argument",
     "split_option",
@@ -41,6 +42,13 @@ groups_option = click.option(
 )
 
 split_option = click.option("--split", metavar="NAME", help="Only this split.")
+
+level_option = click.option(
+    "--level",
+    type=click.Choice(["image", "run", "both"]),
+    help="image: new images, these models; both: new images and new trainings, the default for "
+    "sweeps and probes. run is for curves and tests alone.",
+)
 
 drop_option = click.option(
     "--drop",

@@ -11,6 +11,7 @@ from .choices import (
     axes_option,
     classes_option,
     groups_option,
+    level_option,
     models_option,
     run_argument,
     split_option,
@@ -59,6 +60,7 @@ NOT_PASSED = 3
 @classes_option
 @groups_option
 @split_option
+@level_option
 @click.option(
     "--format", "form", type=click.Choice(["table", "json", "junit", "markdown"]),
     default="table", show_default=True, help="json and junit are for machines.",
@@ -77,6 +79,7 @@ def command(
     classes: str | None,
     groups: str | None,
     split: str | None,
+    level: str | None,
     form: str,
 ) -> None:
     """Fail when a class is shown to lose more than is allowed.
@@ -91,7 +94,7 @@ def command(
     safe = require == "safe"
     found = opened.gate(
         max_drop, against=against, require="safe" if safe else "not hurt", budget=budget,
-        value=value, classes=classes, models=models, axes=axes, split=split,
+        value=value, classes=classes, models=models, axes=axes, split=split, level=level,
     )  # fmt: skip
     by_group = None
     if groups is not None:

@@ -13,6 +13,7 @@ from .choices import (
     drop_option,
     family_option,
     groups_option,
+    level_option,
     models_option,
     run_argument,
     split_option,
@@ -50,6 +51,7 @@ __all__ = ["command"]
 @classes_option
 @groups_option
 @split_option
+@level_option
 @format_option
 def command(
     run: str,
@@ -62,6 +64,7 @@ def command(
     classes: str | None,
     groups: str | None,
     split: str | None,
+    level: str | None,
     form: str,
 ) -> None:
     """Show for each class up to which strength it is safe.
@@ -85,13 +88,12 @@ def command(
     path = None
     if out is not None:
         path = opened.write_policy(
-            out, drop, model=models, axis=axes, split=split, confidence=confidence,
-            family="all" if family == "all" else "one",
+            out, drop, model=models, axis=axes, split=split, level=level,
+            confidence=confidence, family="all" if family == "all" else "one",
         )  # fmt: skip
     table = opened.policy(
         drop, classes=classes, groups=groups, models=models, axes=axes, split=split,
-        confidence=confidence,
-        family="all" if family == "all" else "one",
+        level=level, confidence=confidence, family="all" if family == "all" else "one",
     )  # fmt: skip
     echo_notes(table.attrs["notes"])
     if path is not None:

@@ -11,6 +11,7 @@ from .choices import (
     classes_option,
     drop_option,
     groups_option,
+    level_option,
     models_option,
     run_argument,
     split_option,
@@ -49,6 +50,7 @@ __all__ = ["command"]
 @classes_option
 @groups_option
 @split_option
+@level_option
 @format_option
 def command(
     run: str,
@@ -61,6 +63,7 @@ def command(
     classes: str | None,
     groups: str | None,
     split: str | None,
+    level: str | None,
     form: str,
 ) -> None:
     """Rank classes by how much, or how soon, they are hurt.
@@ -72,7 +75,7 @@ def command(
 
     table = lpa.open(run).rank(
         by, drop, classes=classes, groups=groups, models=models, axes=axes, split=split,
-        joint=joint, top=top,
+        level=level, joint=joint, top=top,
     )  # fmt: skip
     echo_notes(table.attrs["notes"])
     print_table(_shown(table) if form in READING else table, form, empty="no such class is ranked")

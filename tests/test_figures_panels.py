@@ -217,6 +217,21 @@ def test_table_1_needs_training_runs(run: Run) -> None:
     )
 
 
+def test_an_import_is_called_an_import(tmp_path: Path) -> None:
+    imported = open_run(write_run(tmp_path / "run", kind="import", pictures=False))
+    for asked, message in (
+        (lambda: imported.figure("table1"),
+         f"table1 needs training runs, and {imported.path} is an import of fixed models: draw "
+         "ranking instead"),
+        (lambda: imported.curves(level="run"),
+         f"level 'run' needs training runs, and {imported.path} is an import of fixed models: use "
+         "level 'image'"),
+    ):  # fmt: skip
+        with pytest.raises(InputError) as caught:
+            asked()
+        assert str(caught.value) == message
+
+
 @pytest.mark.parametrize("function", [class_heatmap, ranking, drift, table1, small_multiples])
 def test_a_figure_that_would_be_empty_is_refused(run: Run, function: object) -> None:
     axis = Axis("blur", "pixels", 0.0)

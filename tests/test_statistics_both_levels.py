@@ -79,8 +79,21 @@ def test_scans_are_at_level_image_and_sweeps_at_level_both(tmp_path: Path) -> No
         f"level 'both' needs training runs, and {scan.store} is a scan of fixed models: "
         "use level 'image'"
     )
-    with pytest.raises(InputError, match=r"^level 'run' is unknown; expected image or both$"):
-        level_of_losses(scan, "run")
+    imported = Outcomes(write_run(tmp_path / "import", kind="import", pictures=False))
+    with pytest.raises(InputError) as caught:
+        level_of_losses(imported, "both")
+    assert str(caught.value) == (
+        f"level 'both' needs training runs, and {imported.store} is an import of fixed models: "
+        "use level 'image'"
+    )
+    with pytest.raises(InputError, match=r"^level 'class' is unknown; expected image or both$"):
+        level_of_losses(scan, "class")
+    with pytest.raises(InputError) as caught:
+        level_of_losses(sweep, "run")
+    assert str(caught.value) == (
+        "level 'run' is defined for accuracies and for tests of training runs; losses, thresholds, "
+        "ranks and policies have level image or both"
+    )
 
 
 def test_it_covers_where_the_single_levels_do_not() -> None:

@@ -130,7 +130,7 @@ def _present(asked: Asked) -> Outcomes | None:
     run = Outcomes(asked.out)
     if run.record.kind != "import":
         raise InputError(
-            f"{store} is a {run.record.kind}; imported results go into a run of their own: give "
+            f"{store} is {run.record.called}; imported results go into a run of their own: give "
             "another directory with --out DIR"
         )
     if asked.split is not None and run.record.split != asked.split:

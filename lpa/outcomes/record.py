@@ -84,6 +84,11 @@ class RunRecord:
         return self.kind in ("sweep", "probe") or (self.kind == "import" and imported)
 
     @property
+    def called(self) -> str:
+        """The kind with its article: "a scan", "an import"."""
+        return f"{'an' if self.kind[:1] in 'aeiou' else 'a'} {self.kind}"
+
+    @property
     def paired(self) -> bool:
         """Whether training runs of the same replicate share their seed between values (imports)."""
         return bool(self.reference.get("paired_replicates"))
@@ -129,7 +134,8 @@ def read_record(store: Store) -> RunRecord:
     except (ValueError, KeyError, TypeError, AttributeError, InputError) as error:
         raise InputError(
             f"{store}/run.json cannot be read as a run's record; expected the file that `lpa "
-            "scan`, `train-sweep`, `probe` or `import` wrote: restore it, or start a new run with --out"
+            "scan`, `train-sweep`, `probe` or `import` wrote: restore it, or start a new run with "
+            "--out"
         ) from error
     raise InputError(
         f"{store}/run.json has format {found!r}; this version of lpa reads format {FORMAT}: "

@@ -202,8 +202,8 @@ def _drift(asked: Asked) -> tuple[pd.DataFrame, Axis]:
 def _table1(asked: Asked) -> tuple[pd.DataFrame, Axis]:
     if not is_trained(asked.run.outcomes):
         raise InputError(
-            f"table1 needs training runs, and {asked.run.path} is a "
-            f"{asked.run.outcomes.record.kind} of fixed models: draw ranking instead"
+            f"table1 needs training runs, and {asked.run.path} is "
+            f"{asked.run.outcomes.record.called} of fixed models: draw ranking instead"
         )
     models = asked.models
     table = asked.run.test(models=models, axes=[asked.axis.name], split=asked.split, by_class=False)

@@ -170,14 +170,20 @@ def level_of_losses(outcomes: Outcomes, level: str | None) -> Literal["image", "
     Raises
     ------
     InputError
-        For another level, and for ``both`` where no model was trained.
+        For another level (``run`` says nothing of other images, as a claim about a class must), and
+        for ``both`` where no model was trained.
     """
     trained = outcomes.record.trained
+    if level == "run":
+        raise InputError(
+            "level 'run' is defined for accuracies and for tests of training runs; losses, "
+            "thresholds, ranks and policies have level image or both"
+        )
     if level not in (None, "image", "both"):
         raise InputError(f"level {level!r} is unknown; expected image or both")
     if level == "both" and not trained:
         raise InputError(
-            f"level 'both' needs training runs, and {outcomes.store} is a {outcomes.record.kind} "
+            f"level 'both' needs training runs, and {outcomes.store} is {outcomes.record.called} "
             "of fixed models: use level 'image'"
         )
     return "both" if level == "both" or (level is None and trained) else "image"

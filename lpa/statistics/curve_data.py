@@ -120,7 +120,7 @@ def levels(outcomes: Outcomes, level: str | None) -> tuple[str, ...]:
         raise InputError(f"level {level!r} is unknown; expected image or run")
     if level == "run" and not trained:
         raise InputError(
-            f"level 'run' needs training runs, and {outcomes.store} is a {outcomes.record.kind} "
+            f"level 'run' needs training runs, and {outcomes.store} is {outcomes.record.called} "
             "of fixed models: use level 'image'"
         )
     return (level,)
