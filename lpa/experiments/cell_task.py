@@ -31,6 +31,7 @@ from lpa.outcomes import (
     Store,
     StoredUnits,
     WorkUnit,
+    check_begun,
     create_or_check,
     put_plan,
     read_objects,
@@ -220,7 +221,8 @@ class CellTask:
         # All processes have looked at the folder before one of them writes into it.
         self.world.wait()
         if self.world.first:
-            create_or_check(self.store, self.record, self.samples)
+            record = create_or_check(self.store, self.record, self.samples)
+            check_begun(self.store, record, self.record)
             self.work.begin(self.store)
             put_plan(self.store, self._plan_record())
         if not self.units or self.world.agreed(stop.is_set()):

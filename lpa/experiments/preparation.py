@@ -230,7 +230,7 @@ def declared_samples(
     file's key is checked when it is read again.
     """
     chosen = select(source, per_class=plan.per_class, limit=plan.limit, seed=plan.seed)
-    if store.exists("run.json"):
+    if store.exists("run.json") and store.exists("samples.parquet"):
         stored = Samples.from_parquet_bytes(store.get("samples.parquet"))
         if (
             np.array_equal(stored.sample, chosen)

@@ -130,7 +130,7 @@ def probe(
     task.check_finished(summaries, stop)
     if strict:
         task.check_complete()
-    run = open_run(task.store.root, strict=strict)
+    run = open_run(task.store.location, strict=strict)
     if task.progress:
         _say_skipped(run)
     return run

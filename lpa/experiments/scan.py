@@ -114,7 +114,7 @@ def scan(
         if timer is not None:
             timer.cancel()
     _check_finished(task, summaries, stop)
-    run = open_run(task.store.root, strict=strict)
+    run = open_run(task.store.location, strict=strict)
     if task.progress:
         skips = run.outcomes.skips
         if skips:

@@ -37,6 +37,7 @@ from lpa.outcomes import (
     StoredUnits,
     WorkUnit,
     cell_id,
+    check_begun,
     create_or_check,
     put_plan,
     read_column,
@@ -252,14 +253,7 @@ class ScanTask:
     def _begin(self) -> None:
         """Write what the run is and what is asked of it; nothing was written before."""
         record = create_or_check(self.store, self.record, self.samples)
-        if (record.shard_size, record.classes.names) != (
-            self.record.shard_size,
-            self.record.classes.names,
-        ):
-            raise InputError(
-                f"another run was begun in {self.store} in the meantime; expected one with the "
-                "same classes and shards: run the same command again"
-            )
+        check_begun(self.store, record, self.record)
         for name in self.damaged:
             if self.progress:
                 print(f"removing the damaged {name}; it is computed again", file=sys.stderr)

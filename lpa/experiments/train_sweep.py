@@ -115,7 +115,7 @@ def train_sweep(
     task.check_finished(summaries, stop)
     if strict:
         task.check_complete()
-    run = open_run(task.store.root, strict=strict)
+    run = open_run(task.store.location, strict=strict)
     if task.progress:
         _say_left_out(task, summaries, run)
     return run

@@ -95,9 +95,9 @@ def _all(folder: Path) -> list[KeptModel]:
 @functools.lru_cache(maxsize=8)
 def _listed(folder: Path, changed: int) -> list[KeptModel]:
     from lpa.outcomes.record import read_record
-    from lpa.outcomes.store import Store
+    from lpa.outcomes.store import FolderStore
 
-    store = Store(folder)
+    store = FolderStore(folder)
     kind = read_record(store).kind
     files = [store.path(name) for name in store.list(FOLDER) if name.endswith(".safetensors")]
     if not files:

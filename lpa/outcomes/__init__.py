@@ -4,7 +4,7 @@ Everything above produces outcomes ("this model, at this value of this axis, in 
 predicted that for this sample"); everything below reads them. This package may be touched for the
 layout of a run's folder and for access to it; it knows no model, no augmentation and no statistic.
 
-A run's folder::
+A run's folder, on a disk or in an object store::
 
     run.json                 written once: kind, selection and fingerprint, classes, seed, ...
     samples.parquet          the declared samples: sample, key, name, label, split
@@ -22,6 +22,7 @@ from lpa.outcomes.reading import Coverage, Outcomes, StoredUnits
 from lpa.outcomes.record import (
     DIVERGED,
     RunRecord,
+    check_begun,
     check_folder,
     check_record,
     create_or_check,
@@ -31,7 +32,7 @@ from lpa.outcomes.record import (
     read_record,
 )
 from lpa.outcomes.samples import Samples
-from lpa.outcomes.store import Store
+from lpa.outcomes.store import FolderStore, Location, Store
 from lpa.outcomes.units import COLUMNS, Unit, read_column, read_header, unit_name, write_unit
 
 __all__ = [
@@ -41,6 +42,8 @@ __all__ = [
     "SOURCE",
     "Cell",
     "Coverage",
+    "FolderStore",
+    "Location",
     "Outcomes",
     "RunRecord",
     "Samples",
@@ -49,6 +52,7 @@ __all__ = [
     "Unit",
     "WorkUnit",
     "cell_id",
+    "check_begun",
     "check_folder",
     "check_record",
     "content_hash",

@@ -18,6 +18,7 @@ from lpa.outcomes.store import Store
 __all__ = [
     "DIVERGED",
     "RunRecord",
+    "check_begun",
     "check_folder",
     "check_record",
     "create_or_check",
@@ -162,21 +163,36 @@ def create_or_check(store: Store, record: RunRecord, samples: Samples) -> RunRec
         this one looked, with other classes or shards.
     """
     check_folder(store)
-    if not store.exists("run.json"):
-        store.put_new("run.json", record.to_bytes())
-        # Read back: it may be another command's.
-        begun = check_record(store, record, samples)
-        if (begun.shard_size, begun.classes) != (record.shard_size, record.classes):
-            raise InputError(
-                f"another run was begun in {store} in the meantime; expected one with the "
-                "same classes and shards: run the same command again"
-            )
+    begins = not store.exists("run.json")
+    created = begins and store.put_new("run.json", record.to_bytes())
     checked = check_record(store, record, samples)
+    if begins:
+        # Read back: it may be another command's.
+        check_begun(store, checked, record)
     # After the record, so that only the run's own samples are ever written. Where a kill came
     # between the two, the next command writes them.
-    if not store.exists("samples.parquet"):
+    if created or not store.exists("samples.parquet"):
         store.put("samples.parquet", samples.to_parquet_bytes())
     return checked
+
+
+def check_begun(store: Store, begun: RunRecord, prepared: RunRecord) -> None:
+    """Check that the run in the store is the one that a task was prepared for.
+
+    Raises
+    ------
+    InputError
+        When another command began it since, with what changes the cells or their places.
+    """
+    if _layout(begun) != _layout(prepared):
+        raise InputError(
+            f"another run was begun in {store} in the meantime; expected one with the "
+            "same classes and shards: run the same command again"
+        )
+
+
+def _layout(record: RunRecord) -> tuple[int, tuple[str, ...], Any]:
+    return record.shard_size, record.classes.names, record.reference.get("training")
 
 
 def check_folder(store: Store) -> None:

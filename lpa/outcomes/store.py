@@ -9,38 +9,145 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import pyarrow as pa
 
 from lpa.errors import InputError
 
-__all__ = ["Store"]
+__all__ = ["FolderStore", "Location", "Store"]
+
+Location = str | os.PathLike[str]
+"""A folder, or an object store's address as fsspec writes them: ``s3://bucket/run``."""
+
+_MANGLED = re.compile(r"[a-z][a-z0-9+]+:/[^/]")
+"""What a pathlib.Path makes of an address."""
 
 
 class Store:
-    """Objects under one directory of a file system.
+    """The objects of a run, wherever they are.
+
+    ``Store(location)`` makes a :class:`FolderStore` of a path, or of an address that begins with
+    ``file://``, and an :class:`~lpa.outcomes.object_store.ObjectStore` of any other address, as
+    ``pathlib.Path`` makes the path of its system.
 
     Parameters
     ----------
-    root : path
-        The run's folder. It need not exist before the first put.
+    location : str or path
+        The run's folder or address. It need not exist before the first put.
+
+    Attributes
+    ----------
+    location : str
+        As the user gave it; what commands and messages show.
     """
 
-    def __init__(self, root: str | os.PathLike[str]) -> None:
-        self.root = Path(root)
+    location: str
+
+    def __new__(cls, location: Location) -> Store:
+        """Choose the kind of store by its location."""
+        chosen: type[Store] = cls
+        if cls is Store:
+            chosen = FolderStore
+            if _is_address(location) and not str(location).startswith(("file://", "local://")):
+                from lpa.outcomes.object_store import ObjectStore
+
+                chosen = ObjectStore
+        return object.__new__(chosen)
+
+    def __init__(self, location: Location) -> None:
+        self.location = os.fspath(location)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the location alone: another process makes its own connections."""
+        return (type(self), (self.location,))
 
     def __str__(self) -> str:
-        """Return the folder's path as the user gave it."""
-        return str(self.root)
+        """Return the location as the user gave it."""
+        return self.location
+
+    @property
+    def name(self) -> str:
+        """The last part of the location, which names the run."""
+        raise NotImplementedError
+
+    def put(self, name: str, data: bytes) -> None:
+        """Write an object whole, in place of one of that name.
+
+        Raises
+        ------
+        InputError
+            When the store cannot be written; nothing is left half written.
+        """
+        raise NotImplementedError
+
+    def put_new(self, name: str, data: bytes) -> bool:
+        """Write an object whole unless there is one of that name; return whether it was written.
+
+        Of several writers at the same moment one succeeds. An object store without such a request
+        may let several succeed, of whose objects the last stays.
+        """
+        raise NotImplementedError
+
+    def get(self, name: str) -> bytes:
+        """Return an object's bytes; raise FileNotFoundError when there is none."""
+        raise NotImplementedError
+
+    def buffer(self, name: str) -> pa.NativeFile:
+        """Return an object for reading parts of it; raise FileNotFoundError when there is none."""
+        raise NotImplementedError
+
+    def exists(self, name: str) -> bool:
+        """Tell whether an object is there."""
+        raise NotImplementedError
+
+    def list(self, prefix: str) -> list[str]:
+        """Return the sorted names of the objects directly under a folder of the store."""
+        raise NotImplementedError
+
+    def entries(self) -> Sequence[str]:
+        """Return the sorted names of all that lies directly in the run's folder.
+
+        Raises
+        ------
+        InputError
+            When there is something else than a folder.
+        """
+        raise NotImplementedError
+
+    def delete(self, name: str) -> None:
+        """Remove an object (a damaged unit that is to be computed again), if it is there."""
+        raise NotImplementedError
+
+
+def parts_of(name: str) -> tuple[str, ...]:
+    """Return the parts of an object's name; refuse a name that leaves the folder."""
+    parts = PurePosixPath(name).parts
+    if not parts or name.startswith("/") or ".." in parts:
+        raise ValueError(f"not an object's name: {name!r}")
+    return parts
+
+
+class FolderStore(Store):
+    """Objects under one directory of a file system."""
+
+    def __init__(self, location: Location) -> None:
+        text = str(location)
+        self.root = Path(text.split("://", 1)[1] if _is_address(location) else location)
+        super().__init__(str(self.root))
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.root.resolve().name
 
     def path(self, name: str) -> Path:
         """Return where an object lies; refuse a name that leaves the folder."""
-        parts = PurePosixPath(name).parts
-        if not parts or name.startswith("/") or ".." in parts:
-            raise ValueError(f"not an object's name: {name!r}")
-        return self.root.joinpath(*parts)
+        return self.root.joinpath(*parts_of(name))
 
     def put(self, name: str, data: bytes) -> None:
         """Write an object whole: temporary file, fsync, rename.
@@ -50,6 +157,13 @@ class Store:
         InputError
             When the disk is full or the folder cannot be written; nothing is left half written.
         """
+        self._write(name, data, replace=True)
+
+    def put_new(self, name: str, data: bytes) -> bool:
+        """Write an object whole unless it is there: temporary file, fsync, link."""
+        return self._write(name, data, replace=False)
+
+    def _write(self, name: str, data: bytes, *, replace: bool) -> bool:
         path = self.path(name)
         temporary = ""
         try:
@@ -61,19 +175,23 @@ class Store:
                 os.fsync(file.fileno())
             # mkstemp makes files that only their owner reads; a shared run folder needs the usual.
             Path(temporary).chmod(0o666 & ~_umask())
+            if not replace and not _linked(temporary, path):
+                return False
             Path(temporary).replace(path)
         except OSError as error:
+            raise _explained(error, self.root) from error
+        finally:
             if temporary:
                 with contextlib.suppress(OSError):
                     Path(temporary).unlink()
-            raise _explained(error, self.root) from error
+        return True
 
     def get(self, name: str) -> bytes:
         """Return an object's bytes; raise FileNotFoundError when there is none."""
         return self.path(name).read_bytes()
 
     def buffer(self, name: str) -> pa.NativeFile:
-        """Return an object for reading parts of it, memory-mapped where that is possible."""
+        """Return an object for reading parts of it, memory-mapped."""
         return pa.memory_map(str(self.path(name)))
 
     def exists(self, name: str) -> bool:
@@ -90,10 +208,54 @@ class Store:
             return []
         return sorted(f"{prefix}/{name}" for name in names)
 
+    def entries(self) -> Sequence[str]:
+        """Return the sorted names of all that lies directly in the folder.
+
+        Raises
+        ------
+        InputError
+            When it is a file.
+        """
+        if not self.root.exists():
+            return []
+        if not self.root.is_dir():
+            raise InputError(
+                f"{self} is a file; expected an empty or new directory, or a run: give another "
+                "with --out DIR"
+            )
+        return sorted(path.name for path in self.root.iterdir())
+
     def delete(self, name: str) -> None:
         """Remove an object (a damaged unit that is to be computed again)."""
         with contextlib.suppress(FileNotFoundError):
             self.path(name).unlink()
+
+
+def _is_address(location: Location) -> bool:
+    """Tell an address from a path; refuse an address that went through a pathlib.Path."""
+    if isinstance(location, str):
+        return "://" in location
+    text = os.fspath(location)
+    if _MANGLED.match(text):
+        raise InputError(
+            f"{text} is no path but the rest of an address; expected text: "
+            f"{text.replace(':/', '://', 1)!r}, not a pathlib.Path of it"
+        )
+    return False
+
+
+def _linked(temporary: str, path: Path) -> bool:
+    """Give a file its name unless it is taken, which a rename does not ask."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.ENOSYS):
+            raise
+        # A file system without links: two writers at the same moment are not told apart.
+        return not path.exists()
+    return True
 
 
 def _umask() -> int:

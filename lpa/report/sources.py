@@ -118,7 +118,7 @@ class Sources:
     def __init__(self, outcomes: Sequence[Outcomes]) -> None:
         # One run's page does not depend on where its folder lies.
         alone = len(outcomes) == 1
-        folders = [run.store.root.resolve().name for run in outcomes]
+        folders = [run.store.name for run in outcomes]
         names = ["run"] if alone else _distinct([name or "run" for name in folders])
         self.axis_of: dict[str, Axis] = {}
         self.runs = [self._source(*pair) for pair in zip(outcomes, names, strict=True)]
