@@ -70,13 +70,15 @@ class Axis:
         """Sort values from weak to strong."""
         return tuple(sorted(values, key=self.strength))
 
-    def check(self, values: Iterable[float]) -> tuple[float, ...]:
+    def check(self, values: Iterable[float], called: str = "identity") -> tuple[float, ...]:
         """Check values of the user and return them from weak to strong, the reference included.
 
         Parameters
         ----------
         values : iterable of float
             As typed, in any order, with or without the reference.
+        called : str
+            How messages call the reference.
 
         Returns
         -------
@@ -96,7 +98,7 @@ class Axis:
                 raise InputError(
                     f"{self.name}: value {format_value(number)} is out of range; expected "
                     f"{format_value(self.minimum)} to {format_value(self.maximum)} "
-                    f"({self.unit}, identity {format_value(self.reference)})"
+                    f"({self.unit}, {called} {format_value(self.reference)})"
                 )
             if number in checked:
                 raise InputError(
@@ -106,7 +108,7 @@ class Axis:
         others = [number for number in checked if number != self.reference]
         if not others:
             raise InputError(
-                f"{self.name}: no value beside the identity {format_value(self.reference)}; "
+                f"{self.name}: no value beside the {called} {format_value(self.reference)}; "
                 f"give at least one more, e.g. {self.name}="
                 + ",".join(format_value(value) for value in (self.grid or (self.reference,))[:3])
             )

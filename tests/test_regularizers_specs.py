@@ -126,12 +126,12 @@ def test_a_regularizer_that_cannot_be_read_is_answered_in_one_line(text, message
             CROP,
             "1.5",
             "random_crop: value 1.5 is out of range; expected 0.001 to 1 "
-            "(least share of the area kept, identity 1)",
+            "(least share of the area kept, reference 1)",
         ),
         (
             DECAY,
             "-.1",
-            "weight_decay: value -0.1 is out of range; expected 0 to 1 (coefficient, identity 0)",
+            "weight_decay: value -0.1 is out of range; expected 0 to 1 (coefficient, reference 0)",
         ),
         (CROP, ".5,.5", "random_crop: value 0.5 is given twice; give each once"),
         (CROP, ".5,x", "random_crop: value 'x' is no number; expected e.g. 1,.5 or 1:.08:20"),
@@ -150,7 +150,7 @@ def test_a_regularizer_that_cannot_be_read_is_answered_in_one_line(text, message
         (
             CROP,
             "1",
-            "random_crop: no value beside the identity 1; give at least one more, "
+            "random_crop: no value beside the reference 1; give at least one more, "
             "e.g. random_crop=1,0.8,0.6",
         ),
     ],
@@ -179,7 +179,7 @@ def test_values_that_cannot_be_used_are_answered_in_one_line(axis, text, message
         ),
         (
             "dropout=1",
-            "dropout: value 1 is out of range; expected 0 to 0.95 (probability, identity 0)",
+            "dropout: value 1 is out of range; expected 0 to 0.95 (probability, reference 0)",
         ),
         (
             "random_crop(frame=image",

@@ -564,7 +564,9 @@ def test_a_class_list_with_an_unknown_class_is_refused(folder: Path) -> None:
     assert "seventeen" in refusal(policies="class_dependent=classes.txt")
 
 
-def test_out_of_memory_is_recorded_with_the_unit(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_out_of_memory_is_said_and_recorded_with_the_unit(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     from lpa.training.learner import SingleLearner
 
     inner = SingleLearner._gradients
@@ -575,7 +577,13 @@ def test_out_of_memory_is_recorded_with_the_unit(monkeypatch: pytest.MonkeyPatch
         return inner(self, batch)
 
     monkeypatch.setattr(SingleLearner, "_gradients", cramped)
-    run = sweep(seeds=1)
+    run = sweep(seeds=1, progress=True)
+    said = capsys.readouterr().err.splitlines()
+    for value in ("1", "0.3"):
+        assert (
+            f"small_cnn random_crop={value} seed 0: out of memory; each batch was computed in 2 "
+            "parts, whose gradients were added up"
+        ) in said
     assert [unit.timings["batch_cut_after_out_of_memory"] for unit in run.outcomes.units] == [2, 2]
 
 

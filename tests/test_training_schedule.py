@@ -48,3 +48,11 @@ def test_the_rate_of_an_update_does_not_depend_on_which_were_asked_for_before() 
     recipe = Recipe(epochs=4, schedule="step", step_epochs=1)
     whole, late = rates(recipe, 6), LearningRates(recipe, 6)
     assert [late(update) for update in (17, 3, 23)] == [whole[17], whole[3], whole[23]]
+
+
+def test_a_training_of_one_update_has_its_rate_without_a_word_of_the_library(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    recipe = Recipe(epochs=1, learning_rate=0.3, warmup_epochs=0)
+    assert rates(recipe, 1) == [0.3]
+    assert caplog.records == []

@@ -63,12 +63,15 @@ class CellSummary:
         Cells stored.
     failures : list of (str, str)
         Which cell, and why there is no outcome of it.
+    notes : list of str
+        What else is to be said of it.
     stopped : bool
         Whether it was stopped before its end.
     """
 
     cells: int = 0
     failures: list[tuple[str, str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     stopped: bool = False
 
 
@@ -237,6 +240,8 @@ class CellTask:
                 summaries.append(summary)
                 for cell, reason in summary.failures:
                     progress.note(f"failed: {cell}: {reason}")
+                for note in summary.notes:
+                    progress.note(note)
         return summaries
 
     def _plan_record(self) -> dict[str, Any]:

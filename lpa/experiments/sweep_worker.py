@@ -277,8 +277,13 @@ class TrainingWorker:
             timings[training.cell.id] = {
                 name: value for name, value in vars(went).items() if value not in ("", None, [])
             }
-        if isinstance(course.learner, SingleLearner) and course.learner.pieces > 1:
-            timings["batch_cut_after_out_of_memory"] = course.learner.pieces
+        pieces = course.learner.pieces
+        if pieces > 1:
+            timings["batch_cut_after_out_of_memory"] = pieces
+            summary.notes.append(
+                f"{named(unit.cells[0])}: out of memory; each batch was computed in {pieces} "
+                "parts, whose gradients were added up"
+            )
         if cells:
             stacked = {name: np.stack([outcome[name] for outcome in found]) for name in COLUMNS}
             write_unit(self.store, unit.shard, cells, self.samples, stacked, self.skips, timings)

@@ -60,6 +60,7 @@ class Learner(Protocol):
     """Trains a group of models that take the same number of updates."""
 
     count: int
+    pieces: int
 
     def step(self, batches: Sequence[Batch], rates: Sequence[float]) -> Tensor:
         """Update every model once; return the losses, [count], detached, on the device."""

@@ -46,7 +46,8 @@ class LearningRates:
         if recipe.schedule == "cosine":
             return _scheduler.CosineLRScheduler(
                 self._optimizer,
-                t_initial=recipe.epochs * self.updates,
+                # Of a single update, which has the first rate, timm warns that none follows.
+                t_initial=max(recipe.epochs * self.updates, 2),
                 lr_min=recipe.minimum_factor * recipe.learning_rate,
                 **shared,
             )

@@ -99,12 +99,12 @@ def parse_values(text: str | Iterable[float] | None, axis: Axis) -> tuple[float,
     if text is None:
         return axis.grid
     if not isinstance(text, str):
-        return axis.check(text)
+        return axis.check(text, "reference")
     numbers: list[float] = []
     for part in split(text, ",", "values"):
         read = read_values(axis.name, part)
         numbers += _geometric(axis, part, read) if axis.scale == "log" and len(read) > 1 else read
-    return axis.check(numbers)
+    return axis.check(numbers, "reference")
 
 
 def _geometric(axis: Axis, text: str, evenly: list[float]) -> list[float]:
@@ -141,7 +141,7 @@ def parse_setting(text: str) -> tuple[RegularizerSpec, float]:
             f"setting {text!r}: expected one value after the name, e.g. {spec.name}={example}"
         )
     if numbers[0] != spec.axis.reference:
-        spec.axis.check(numbers)
+        spec.axis.check(numbers, "reference")
     return spec, numbers[0]
 
 
