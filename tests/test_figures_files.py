@@ -78,11 +78,21 @@ def test_other_files_are_refused_before_anything_is_drawn(tmp_path: Path) -> Non
     assert str(caught.value) == (
         "fig.eps has the suffix '.eps'; expected a name that ends in .pdf, .svg or .png"
     )
-    with pytest.raises(InputError) as caught:
-        check_file(tmp_path / "nowhere" / "fig.pdf", "3in")
-    assert str(caught.value) == (
-        f"{tmp_path / 'nowhere'} is no directory; give another file with -o"
-    )
+    (tmp_path / "file").write_text("")
+    for name in ("file/fig.pdf", "file/new/fig.pdf"):
+        with pytest.raises(InputError) as caught:
+            check_file(tmp_path / name, "3in")
+        assert str(caught.value) == (
+            f"{tmp_path / 'file'} is no directory; give another file with -o"
+        )
+
+
+def test_the_folder_of_a_figure_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "_rendered", lambda *_: b"<svg/>")
+    path = tmp_path / "new" / "deeper" / "fig.svg"
+    check_file(path, "3in")
+    assert not (tmp_path / "new").exists()
+    assert write_figure(figure(), path) == path and path.read_bytes() == b"<svg/>"
 
 
 def test_without_kaleido_the_way_out_is_named(

@@ -31,6 +31,7 @@ from lpa.report.packing import pack
 from lpa.report.pictures import PictureFiles, class_pictures, strips
 from lpa.report.sources import Sources
 from lpa.report.wording import points
+from lpa.runs import open_run
 from lpa.statistics.accuracy import class_accuracy
 from lpa.statistics.aggregates import mean_accuracy
 
@@ -368,6 +369,25 @@ def test_a_page_that_cannot_be_written_is_one_clear_line(folder: Path, tmp_path:
         write_report(Outcomes(folder), tmp_path / "file" / "page.html")
     message = str(caught.value)
     assert message.startswith("cannot write ") and "\n" not in message
+
+
+def test_a_folder_is_no_page_and_the_pages_folder_is_made(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    run = open_run(folder)
+    for path in ("..", ".", str(tmp_path)):
+        with pytest.raises(InputError) as caught:
+            run.report(path)
+        assert str(caught.value) == (
+            f"{path} is a directory; expected the page's file, e.g. {Path(path) / 'report.html'}"
+        )
+    assert list(tmp_path.iterdir()) == [tmp_path / "here"] and not list(Path().iterdir())
+    assert run.report("new/deeper/page.html").read_text().startswith("<!DOCTYPE html>")
+    with pytest.raises(InputError) as caught:
+        run.report("/proc/lpa/page.html")
+    assert str(caught.value).startswith("cannot write ") and "\n" not in str(caught.value)
 
 
 def visible(page: str) -> str:

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from synthetic import write_run
 from test_report import unpacked, unpacked_floats, unpacked_whole
-from trained_runs import write_sweep
+from trained_runs import TAU, write_sweep
 
-from lpa.outcomes import Outcomes
+from lpa.outcomes import Outcomes, Store, put_plan
 from lpa.report.curves import CurveTables
 from lpa.report.drifts import drifts
 from lpa.report.findings import find
@@ -19,6 +19,7 @@ from lpa.report.rankings import Rankings
 from lpa.report.shown_tables import agreements, hurt_counts, oracle_bracket, run_tests
 from lpa.report.sources import Sources
 from lpa.report.wording import NOTHING
+from lpa.runs import open_run
 from lpa.statistics.drift import drift
 from lpa.statistics.mean_loss import mean_loss
 from lpa.statistics.oracle import oracle_gain
@@ -116,6 +117,24 @@ def test_table_1_and_the_oracle_of_a_sweep(tmp_path: Path) -> None:
     (bracket,) = [row for row in oracle_bracket(Sources([run])).rows if row[6] == "runs and images"]
     naive = oracle_gain(run).query("estimate == 'naive'")["gain"].item()
     assert bracket[7] == f"{100 * naive:+.1f}"
+
+
+def test_table_1_says_that_seeds_were_added_as_lpa_test_does(tmp_path: Path) -> None:
+    folder = write_sweep(tmp_path / "run", {1.0: [0.9] * 10, 0.5: [0.5] * 10}, runs=6)
+    assert run_tests(Sources([Outcomes(folder)])).notes == []
+    put_plan(Store(folder), {
+        "command": "lpa train-sweep", "created": "2026-02-01", "models": {"rn50": {}},
+        "axes": [{"axis": TAU.to_dict(), "values": [1.0, 0.5], "draws": 10}],
+    })  # fmt: skip
+    expected = (
+        "run: seeds or values were added once after the first trainings; if results were looked "
+        "at in between, the levels hold with lpa test --looks 2"
+    )
+    assert expected in open_run(folder).test().attrs["notes"]
+    assert run_tests(Sources([Outcomes(folder)])).notes[0] == expected
+    page = open_run(folder).report(tmp_path / "page.html").read_text()
+    section = page[page.index('<section id="table-1">') : page.index('<section id="oracle">')]
+    assert f'<p class="note">{expected}.</p>' in section
 
 
 def test_a_sweep_that_cannot_be_tested_says_why(tmp_path: Path) -> None:

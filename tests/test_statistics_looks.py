@@ -49,7 +49,7 @@ def test_more_additions_than_looks_are_noted_where_trainings_are_tested(
     run = open_run(folder)
     note = (
         "sweep: seeds or values were added once after the first trainings; if results were looked "
-        "at in between, the levels hold with --looks 2"
+        "at in between, the levels hold with lpa test --looks 2"
     )
     assert note in run.test().attrs["notes"]
     assert note in run.test(by_class=True).attrs["notes"]

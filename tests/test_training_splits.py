@@ -205,6 +205,18 @@ def test_copies_of_an_image_are_held_out_together() -> None:
     assert not held_out(table([0, 0, 0], [4, 4, 4]), 0.5).any()
 
 
+def test_a_class_of_copies_of_what_another_holds_out_is_trained_on() -> None:
+    """Class 1 has nothing but copies of image 3, the lowest of class 0."""
+    samples = table([0, 0, 0, 1, 1, 2, 2], [3, 8, 9, 3, 3, 5, 6])
+    assert held_out(samples, 0.3).tolist() == [1, 0, 0, 0, 0, 1, 0]
+    generator = np.random.default_rng(0)
+    for _ in range(50):
+        labels = generator.integers(0, 4, 12).tolist()
+        samples = table(labels, generator.integers(1, 5, 12).tolist())
+        out = held_out(samples, 0.5)
+        assert set(samples.label[~out]) == set(labels)
+
+
 def test_data_with_one_class_are_refused(tmp_path: Path) -> None:
     assert message(tiny.folder(tmp_path / "data", 4, classes=[3])) == (
         "data has one class, 'three'; expected at least two to tell apart"

@@ -10,6 +10,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from lpa.errors import InputError
+from lpa.outcomes import local_path
 
 __all__ = ["SUFFIXES", "check_file", "pixels", "write_figure"]
 
@@ -42,16 +43,20 @@ def check_file(path: str | os.PathLike[str], width: str, height: str | None = No
     Raises
     ------
     InputError
-        For another suffix, a folder that there is not, and a size without unit or out of range.
+        For another suffix, a folder that is a file, and a size without unit or out of range.
     """
-    file = Path(path)
+    file = local_path(path)
     if file.suffix.lower() not in SUFFIXES:
         raise InputError(
             f"{file} has the suffix {file.suffix!r}; expected a name that ends in .pdf, .svg or "
             ".png"
         )
-    if not file.absolute().parent.is_dir():
-        raise InputError(f"{file.absolute().parent} is no directory; give another file with -o")
+    for folder in file.absolute().parents:
+        # What is not there is made when the figure is written.
+        if folder.exists():
+            if not folder.is_dir():
+                raise InputError(f"{folder} is no directory; give another file with -o")
+            break
     for size in (width, height):
         if size is not None:
             pixels(size)
@@ -92,7 +97,8 @@ def write_figure(
     figure : plotly.graph_objects.Figure
         It is left as it is.
     path : path
-        Ends in one of :data:`SUFFIXES`. Text in PDF and SVG stays text.
+        Ends in one of :data:`SUFFIXES`; its folder is made where it is missing. Text in PDF and
+        SVG stays text.
     width, height : str
         See :func:`pixels`. By default the height keeps the height of rows and panels relative to
         the text, or is three quarters of the width.
@@ -120,6 +126,7 @@ def write_figure(
             "TrueType font for some of its text; install Liberation or DejaVu fonts, or write .svg"
         )
     try:
+        file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(data)
     except OSError as error:
         raise InputError(

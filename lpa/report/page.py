@@ -21,7 +21,7 @@ from plotly.offline import get_plotlyjs
 from lpa.axes import format_value
 from lpa.errors import InputError
 from lpa.figures.theme import theme
-from lpa.outcomes import Outcomes, Store
+from lpa.outcomes import Outcomes, Store, local_path
 from lpa.report.comparisons import compare_sweeps
 from lpa.report.curves import CurveTables
 from lpa.report.described import about, model_facts
@@ -64,19 +64,24 @@ def write_report(outcomes: Outcomes | Sequence[Outcomes], path: str | os.PathLik
     Raises
     ------
     InputError
-        When a run has no complete cell or no axis, and when the page cannot be written.
+        When a run has no complete cell or no axis, for a folder, and when the page cannot be
+        written.
     """
+    page = local_path(path)
+    if page.is_dir():
+        raise InputError(
+            f"{page} is a directory; expected the page's file, e.g. {page / 'report.html'}"
+        )
     runs = [outcomes] if isinstance(outcomes, Outcomes) else list(outcomes)
     sources = Sources([Held(run) for run in runs])
-    page = Path(path)
     try:
         text = _Page(sources, PictureFiles(page)).text()
+        Store(page.absolute().parent).put(page.name, text.encode())
     except OSError as error:
         raise InputError(
             f"cannot write {page} ({(error.strerror or str(error)).lower()}); "
             "expected a file in a writable directory: give another with -o FILE"
         ) from error
-    Store(page.absolute().parent).put(page.name, text.encode())
     return page
 
 

@@ -16,6 +16,7 @@ from lpa.report.wording import MINUS, NOTHING, percent, tenths
 from lpa.statistics.agreement import agreement, model_pairs
 from lpa.statistics.drop_test import drop_test
 from lpa.statistics.hurt_helped import hurt_and_helped
+from lpa.statistics.looks import looks_note
 from lpa.statistics.oracle import oracle_gain
 from lpa.statistics.run_test import NO_DECISION, run_test
 from lpa.statistics.run_test_summary import run_test_summary
@@ -152,7 +153,9 @@ def run_tests(sources: Sources) -> ShownTable:
         _table_one_row(sources, {row["significance"]: row for row in _records(part)})
         for _, part in summary.groupby(keys, sort=False, dropna=False)
     ]
-    return ShownTable(head, rows, summary, tests.attrs["notes"], 3, frozenset({len(head) - 1}))
+    notes = [note for name, run in trained.items() for note in looks_note(name, run, looks=1)]
+    notes += tests.attrs["notes"]
+    return ShownTable(head, rows, summary, notes, 3, frozenset({len(head) - 1}))
 
 
 def _table_one_row(sources: Sources, at: dict[float, dict[str, Any]]) -> list[str]:

@@ -59,5 +59,5 @@ def looks_note(name: str, outcomes: Outcomes, looks: int) -> list[str]:
     times = "once" if added == 1 else f"{added} times"
     return [
         f"{name}: seeds or values were added {times} after the first trainings; if results were "
-        f"looked at in between, the levels hold with --looks {added + 1}"
+        f"looked at in between, the levels hold with lpa test --looks {added + 1}"
     ]

@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from lpa.classes import Classes
 from lpa.datasets import open_data
+from lpa.datasets.held_out import held_out as held_out_by_key
 from lpa.datasets.selection import select
 from lpa.datasets.source import MissingSplit, Source, choose_splits
 from lpa.errors import InputError
@@ -350,13 +351,7 @@ def held_out(samples: Samples, share: float) -> Mask:
     Returns
     -------
     array of bool, shape [images]
-        Copies of one image stand on the same side.
+        See :func:`lpa.datasets.held_out.held_out`: copies of one image stand on the same side,
+        unless a class has nothing else to be trained on.
     """
-    chosen: list[npt.NDArray[np.uint64]] = []
-    for label in np.unique(samples.label) if share > 0 else ():
-        own = np.unique(samples.key[samples.label == label])
-        if len(own) > 1:
-            chosen.append(own[: _portion(len(own), share)])
-    if not chosen:
-        return np.zeros(len(samples), dtype=bool)
-    return np.isin(samples.key, np.concatenate(chosen))
+    return held_out_by_key(samples.label, samples.key, share)
