@@ -163,17 +163,14 @@ def test_shards_are_a_partition(begun: list[str]) -> None:
 def test_another_recipe_is_refused_unless_the_model_has_another_name(begun: list[str]) -> None:
     sweep(seeds=1)
     assert refusal(recipe={"epochs": 3}) == (
-        "model 'small_cnn' is in run with another epochs (2, not 3); expected the same: give it "
-        "another name (--model new=small_cnn) or another --out DIR"
+        "model 'small_cnn' is in run with --epochs 2, and 3 was asked for; expected the same: give "
+        "it another name (--model new=small_cnn) or another --out DIR"
     )
     assert refusal(held={"dropout": 0.25}) == (
-        "model 'small_cnn' is in run with another held ([], not [{'name': 'dropout', 'revision': "
-        "1, 'value': 0.25}]); expected the same: give it another name (--model new=small_cnn) or "
-        "another --out DIR"
+        "model 'small_cnn' is in run with no --set, and --set dropout=0.25 was asked for; expected "
+        "the same: give it another name (--model new=small_cnn) or another --out DIR"
     )
-    assert refusal(img_size=16).startswith(
-        "model 'small_cnn' is in run with another preprocessing (8 px, "
-    )
+    assert refusal(img_size=16).startswith("model 'small_cnn' is in run with preprocessing 8 px, ")
     del begun[:]
     sweep(model="longer=small_cnn", recipe={"epochs": 3}, seeds=1)
     assert begun == [f"longer random_crop={value} 0" for value in ("1", "0.3")]
@@ -530,6 +527,19 @@ def test_a_policy_that_measures_holds_images_out_by_itself(
         (
             {"regularizer": "cutout", "values": [0.3], "held": {"random_crop": 0.5}, "seeds": 0},
             "--seeds 0 is out of range; expected at least 1",
+        ),
+        (
+            {"regularizer": "weight_decay", "values": [1e-3], "recipe": {"weight_decay": 0.01}},
+            "--weight-decay 0.01 has no effect where weight_decay is swept; leave it out",
+        ),
+        (
+            {"held": {"dropout": 0.2}, "recipe": {"dropout": 0.3}},
+            "--dropout 0.3 has no effect beside --set dropout; leave it out",
+        ),
+        (
+            {"recipe": {"epochs": 3, "warmup_epochs": 5}},
+            "--warmup-epochs 5 is longer than the training; expected at most its --epochs 3: give "
+            "both",
         ),
         ({"model": "small_cn"}, None),
         ({"regularizer": "random_crops"}, None),

@@ -83,6 +83,10 @@ def _changed(plan: SweepPlan) -> dict[str, Any]:
 
 
 def _recipe(plan: SweepPlan) -> dict[str, Any]:
-    """Return every number of the recipe, so that another version's defaults do not matter."""
+    """Return every number of the recipe, so that another version's defaults do not matter.
+
+    What a regularizer sets is not a matter of the recipe.
+    """
+    left_out = {"select", plan.axis.axis.name, *plan.held}
     recipe = plan.recipe.to_dict()
-    return {name: v for name, v in recipe.items() if name != "select" and v is not None}
+    return {name: v for name, v in recipe.items() if name not in left_out and v is not None}

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from lpa.axes import format_value
 from lpa.datasets.decode import Undecodable, decode
 from lpa.errors import InputError
 from lpa.experiments.cell_task import CellTask
@@ -176,7 +177,7 @@ def prepare_sweep(
         mean=mean,
         std=std,
     )
-    changes = {**dict(recipe or {}), "select": "best" if keep == "best" else "last"}
+    changes = {**_given(recipe, swept, fixed), "select": "best" if keep == "best" else "last"}
     if any(spec.name in MEASURING for spec in specs) and not changes.get("hold_out"):
         changes["hold_out"] = HOLD_OUT
         say(f"{HOLD_OUT:.0%} of the training images are held out, for the policy to measure on")
@@ -403,21 +404,55 @@ def check_same_models(
         for name, facts in plan.get("models", {}).items():
             if name in models and models[name]["id"] != facts["id"]:
                 raise InputError(
-                    f"model {name!r} is in {store} with another {_difference(facts, models[name])}"
-                    f"; expected the same: {way_out.format(spec=facts['spec'])}"
+                    f"model {name!r} is in {store} with {_difference(facts, models[name])} was "
+                    f"asked for; expected the same: {way_out.format(spec=facts['spec'])}"
                 )
 
 
 def _difference(there: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
     """Say what differs between two records of a model, with both values."""
-    for name in ("architecture", "preprocessing", "held", "training", "policy"):
+    for name in ("architecture", "preprocessing"):
         if there.get(name) != asked.get(name):
-            return f"{name} ({there.get(name)}, not {asked.get(name)})"
+            return f"{name} {there.get(name)}, and {asked.get(name)}"
+    if there.get("held") != asked.get("held"):
+        return f"{_held_fixed(there)}, and {_held_fixed(asked)}"
     mine, other = there.get("recipe", {}), asked.get("recipe", {})
     for name in other:
         if mine.get(name) != other[name]:
-            return f"{name.replace('_', ' ')} ({mine.get(name)}, not {other[name]})"
-    return "recipe"
+            return f"--{name.replace('_', '-')} {mine.get(name)}, and {other[name]}"
+    if there.get("policy") != asked.get("policy"):
+        return "a policy made from something else, and what its source holds now"
+    return "other trainings, and the present ones"
+
+
+def _held_fixed(facts: Mapping[str, Any]) -> str:
+    held = [f"--set {each['name']}={format_value(each['value'])}" for each in facts.get("held", ())]
+    return " ".join(held) or "no --set"
+
+
+def _given(
+    recipe: Mapping[str, Any] | None,
+    swept: Regularizer,
+    fixed: Sequence[tuple[Regularizer, float]],
+) -> dict[str, Any]:
+    """Return what is asked of the recipe; what a regularizer sets is left to it.
+
+    Raises
+    ------
+    InputError
+        For a field that a regularizer sets, too.
+    """
+    given = {name: value for name, value in (recipe or {}).items() if value is not None}
+    for regularizer in (swept, *(regularizer for regularizer, _ in fixed)):
+        name = regularizer.axis.name
+        if name in given:
+            why = f"where {name} is swept" if regularizer is swept else f"beside --set {name}"
+            raise InputError(
+                f"--{name.replace('_', '-')} {given[name]} has no effect {why}; leave it out"
+            )
+        if name in Recipe.names():
+            given[name] = regularizer.axis.reference
+    return given
 
 
 def _stack(

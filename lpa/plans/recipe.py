@@ -95,6 +95,11 @@ class Recipe:
         for name in ("warmup_factor", "minimum_factor", "flip"):
             if not 0 <= getattr(self, name) <= 1:
                 raise _out_of_range(name, getattr(self, name), "0 to 1")
+        if self.warmup_epochs > self.epochs:
+            raise InputError(
+                f"--warmup-epochs {self.warmup_epochs:g} is longer than the training; expected at "
+                f"most its --epochs {self.epochs}: give both"
+            )
         if self.gradient_clip is not None and not self.gradient_clip > 0:
             raise _out_of_range("gradient_clip", self.gradient_clip, "more than 0")
         if self.schedule not in ("cosine", "step", "constant"):
