@@ -13,7 +13,7 @@ from lpa.outcomes import Outcomes
 from lpa.statistics.arms import AlignedArms, Arm, aligned_arms
 from lpa.statistics.both_levels import both_interval, both_test
 from lpa.statistics.end_points import COLUMNS as END_COLUMNS
-from lpa.statistics.end_points import MEAN, TARGETED, WORST, end_points
+from lpa.statistics.end_points import MEAN, TARGETED, WORST, _worst_images, end_points
 from lpa.statistics.halves import image_halves
 from lpa.statistics.sweeps_compared import COLUMNS, sweeps_compared
 from lpa.statistics.worst_classes import split_worst
@@ -183,6 +183,40 @@ def test_arms_that_cannot_be_compared_are_named(arms: tuple[Arm, Arm], tmp_path:
     with pytest.raises(InputError) as caught:
         end_points(arms[0], [arms[1]], targeted=["heron"])
     assert str(caught.value) == "targeted class 'heron' is not among the run's classes"
+
+
+def test_the_images_error_of_the_worst_classes_equals_a_slow_loop() -> None:
+    generator = np.random.default_rng(3)
+    labels = generator.permutation(np.repeat(np.arange(14), generator.integers(3, 12, 14)))
+    right = [generator.random((runs, len(labels))) < 0.6 for runs in (5, 4)]
+    halves, k = image_halves(labels, 3, 0, 4), 3
+    for h in range(3):
+        picked: list[list[list[int]]] = [[], []]
+        for arm, mine in zip(right, picked, strict=True):
+            for run in arm:
+                scores = [
+                    np.mean([run[image] for image in places[chosen[h]]])
+                    for places, chosen in zip(halves.images, halves.chosen, strict=True)
+                ]
+                mine.append(sorted(range(len(scores)), key=lambda c: scores[c])[:k])
+        center, terms = 0.0, []
+        for c, (places, chosen) in enumerate(zip(halves.images, halves.chosen, strict=True)):
+            share = max(np.mean([c in run for run in mine]) for mine in picked)
+            if share == 0:
+                continue
+            gains = []
+            for image in places[~chosen[h]]:
+                old, new = (np.mean([run[image] and c in worst
+                                     for run, worst in zip(arm, mine, strict=True)])
+                            for arm, mine in zip(right, picked, strict=True))  # fmt: skip
+                gains.append((new - old) / share)
+            padded = [*gains, 1.0, -1.0]
+            center += share / k * np.mean(padded)
+            terms.append(((share / k) ** 2 * np.var(padded) / len(padded), len(gains) - 1))
+        variance = sum(term for term, _ in terms)
+        freedom = variance**2 / sum(term**2 / f for term, f in terms)
+        found = _worst_images(AlignedArms("val", right, labels), halves, k, h)
+        assert found == pytest.approx((center, variance, freedom))
 
 
 def test_few_classes_have_no_worst_tenth_and_equal_runs_no_test(

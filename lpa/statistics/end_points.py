@@ -251,34 +251,38 @@ def _worst_images(
     arms: AlignedArms, halves: ImageHalves, k: int, h: int
 ) -> tuple[float, float, float]:
     """Return the images' part of the worst classes' difference in one halving."""
-    rows = []
-    choices = [_chosen(correct, halves, k, h) for correct in arms.correct]
-    for c, (places, chosen) in enumerate(zip(halves.images, halves.chosen, strict=True)):
-        # A class that a share of the runs chose varies between - share and + share.
-        share = max(float(choice[:, c].mean()) for choice in choices)
-        if share:
-            scored = places[~chosen[h]]
-            first, second = (
-                (correct[:, scored] & choice[:, [c]]).mean(axis=0) / share
-                for correct, choice in zip(arms.correct, choices, strict=True)
-            )
-            gain = second - first
-            rows.append((gain.sum(), (gain**2).sum(), len(scored), share / k))
-    total, squares, n, weight = (np.array(column) for column in zip(*rows, strict=True))
-    return _stratified(total, squares, n, weight)
+    images = np.concatenate(halves.images)
+    place = np.repeat(np.arange(len(halves.labels)), halves.n)
+    choosing = np.concatenate([chosen[h] for chosen in halves.chosen])
+    choices = [
+        _chosen(correct[:, images[choosing]], place[choosing], k) for correct in arms.correct
+    ]
+    # A class that a share of the runs chose varies between - share and + share.
+    share = np.maximum(*(choice.mean(axis=0) for choice in choices))
+    kept = ~choosing & (share[place] > 0)
+    scored, of = images[kept], place[kept]
+    first, second = (
+        (correct[:, scored] & choice[:, of]).mean(axis=0)
+        for correct, choice in zip(arms.correct, choices, strict=True)
+    )
+    gain = second / share[of] - first / share[of]
+    present, of, n = np.unique(of, return_inverse=True, return_counts=True)
+    total, squares = (
+        np.asarray(np.bincount(of, weights=each), dtype=np.float64) for each in (gain, gain**2)
+    )
+    return _stratified(total, squares, n, share[present] / k)
 
 
 def _chosen(
-    correct: npt.NDArray[np.bool_], halves: ImageHalves, k: int, h: int
+    correct: npt.NDArray[np.bool_], place: npt.NDArray[np.int64], k: int
 ) -> npt.NDArray[np.bool_]:
-    """Return which classes each run chooses as its worst: bool [runs, classes]."""
-    accuracy = np.stack(
-        [
-            correct[:, places[chosen[h]]].mean(axis=1)
-            for places, chosen in zip(halves.images, halves.chosen, strict=True)
-        ],
-        axis=1,
-    )
+    """Return which classes each run chooses as its worst: bool [runs, classes].
+
+    ``correct`` is [runs, images] of the half to choose on, and ``place`` the class of each image,
+    ascending.
+    """
+    starts = np.flatnonzero(np.diff(place, prepend=-1))
+    accuracy = np.add.reduceat(correct, starts, axis=1, dtype=np.int64) / np.bincount(place)
     order = np.argsort(accuracy, axis=1, kind="stable")[:, :k]
     worst = np.zeros(accuracy.shape, dtype=bool)
     np.put_along_axis(worst, order, True, axis=1)
