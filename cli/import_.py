@@ -24,7 +24,12 @@ __all__ = ["command"]
 )
 @click.argument("files", nargs=-1, required=True)
 @click.option(
-    "-o", "--out", required=True, type=click.Path(), metavar="DIR", help="The run's folder."
+    "-o",
+    "--out",
+    required=True,
+    type=click.Path(),
+    metavar="DIR|s3://...",
+    help="The run's folder.",
 )
 @click.option("--model", metavar="NAME", help="The model, where no column or file name says it.")
 @click.option(
@@ -82,6 +87,6 @@ def command(files: tuple[str, ...], out: str, columns: tuple[str, ...], **option
 
     done = lpa.import_results(files, out, columns=columns, **options)
     click.echo(str(done))
-    click.echo(f"run: {done.path}")
+    click.echo(f"run: {done.location}")
     first = "lpa test" if done.what == "counts" else "lpa curves"
-    click.echo(f"next:\n  {first} {shlex.quote(str(done.path))}")
+    click.echo(f"next:\n  {first} {shlex.quote(done.location)}")

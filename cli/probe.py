@@ -43,7 +43,7 @@ RECIPE = (
 )
 @click.option("--model", metavar="NAME", help="Architecture of the checkpoints of a pattern.")
 @click.option("--regularizer", metavar="NAME", help="What the values of a pattern are values of.")
-@click.option("-o", "--out", type=click.Path(path_type=Path), help="The run's folder.")
+@click.option("-o", "--out", type=click.Path(), metavar="DIR|s3://...", help="The run's folder.")
 @click.option("--split", metavar="NAMES", help="What is evaluated. [default: val, else test]")
 @click.option("--train-split", metavar="NAMES", help="What heads train on. [default: train]")
 @click.option(
@@ -136,8 +136,8 @@ def command(target: str | None, **options: Any) -> None:
         return
     with stop_on_signals() as stop:
         run = lpa.probe(target, stop=stop, **asked)
-    folder = shlex.quote(str(run.path))
-    click.echo(f"run: {run.path}")
+    folder = shlex.quote(run.location)
+    click.echo(f"run: {run.location}")
     if not len(run.outcomes.cells):
         click.echo("no probe is finished yet: run the other parts of --shard")
         return

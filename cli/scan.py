@@ -76,7 +76,8 @@ def _depth_zero_comma(text: str) -> bool:
 @click.option(
     "-o",
     "--out",
-    type=click.Path(path_type=Path),
+    type=click.Path(),
+    metavar="DIR|s3://...",
     help="The run's folder. [default: under runs/, named after the data]",
 )
 @click.option("--draws", type=int, help="Random draws per value. [default: 1; sample: 8]")
@@ -166,8 +167,8 @@ def command(augmentations: tuple[str, ...], alphas: str | None, **options: Any) 
         return
     with stop_on_signals() as stop:
         run = lpa.scan(stop=stop, **asked)
-    click.echo(f"run: {run.path}")
-    folder = shlex.quote(str(run.path))
+    click.echo(f"run: {run.location}")
+    folder = shlex.quote(run.location)
     if not len(run.outcomes.cells):
         # One part of several (--shard) is done: there is nothing to read before the others are.
         click.echo("no cell is complete yet: run the other parts of --shard")

@@ -64,7 +64,7 @@ RECIPE = (
     help="Evaluate ready checkpoints, train nothing: 'ckpt/rn50_tau{value}_seed{seed}.pth'; "
     "{percent} where the files say 8 for .08.",
 )
-@click.option("-o", "--out", type=click.Path(path_type=Path), help="The run's folder.")
+@click.option("-o", "--out", type=click.Path(), metavar="DIR|s3://...", help="The run's folder.")
 @click.option("--split", metavar="NAMES", help="What is evaluated. [default: val, else test]")
 @click.option("--train-split", metavar="NAMES", help="What is trained on. [default: train]")
 @click.option(
@@ -174,8 +174,8 @@ def command(**options: Any) -> None:
         run = lpa.train_sweep(stop=stop, **asked)
     if os.environ.get("RANK", "0") != "0":
         return  # Another process of the same training speaks.
-    folder = shlex.quote(str(run.path))
-    click.echo(f"run: {run.path}")
+    folder = shlex.quote(run.location)
+    click.echo(f"run: {run.location}")
     if not len(run.outcomes.cells):
         click.echo("no training is finished yet: run the other parts of --shard")
         return

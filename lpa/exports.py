@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from lpa.csv_cells import neutralised
 from lpa.errors import InputError
-from lpa.outcomes import Outcomes
+from lpa.outcomes import Outcomes, local_path
 
 __all__ = ["EXPORT", "export_table"]
 
@@ -43,7 +43,7 @@ def export_table(outcomes: Outcomes, path: str | os.PathLike[str]) -> Path:
     InputError
         For a suffix that is not ``.parquet`` or ``.csv``, and when the file cannot be written.
     """
-    target = Path(path)
+    target = local_path(path)
     kind = target.suffix.lower()
     if kind not in (".parquet", ".csv"):
         raise InputError(

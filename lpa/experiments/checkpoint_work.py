@@ -42,7 +42,7 @@ from lpa.training.image_loading import load_images
 from lpa.training.images import TrainingImages
 from lpa.views import View
 
-__all__ = ["CheckpointLoader", "CheckpointWork", "file_print"]
+__all__ = ["CheckpointLoader", "CheckpointWork", "file_print", "pieces_print"]
 
 _PIECES, _PIECE_BYTES = 16, 2**16
 
@@ -59,17 +59,20 @@ def file_print(path: Path) -> str:
         For a file that cannot be read.
     """
     try:
-        size = path.stat().st_size
-        digest = hashlib.blake2b(str(size).encode(), digest_size=16)
         with path.open("rb") as file:
-            last = max(size - _PIECE_BYTES, 0)
-            for place in np.linspace(0, last, _PIECES).astype(int).tolist():
-                file.seek(place)
-                digest.update(file.read(_PIECE_BYTES))
+            return pieces_print(file, path.stat().st_size)
     except OSError as error:
         raise InputError(
             f"checkpoint {str(path)!r} cannot be read ({error.strerror}); expected a readable file"
         ) from error
+
+
+def pieces_print(file: Any, size: int) -> str:
+    """Return :func:`file_print` of an open file of that size in bytes."""
+    digest = hashlib.blake2b(str(size).encode(), digest_size=16)
+    for place in np.linspace(0, max(size - _PIECE_BYTES, 0), _PIECES).astype(int).tolist():
+        file.seek(place)
+        digest.update(file.read(_PIECE_BYTES))
     return digest.hexdigest()
 
 

@@ -9,7 +9,6 @@ import inspect
 import shlex
 import sys
 import threading
-from pathlib import Path
 from typing import Any
 
 from lpa.experiments.asked import check_asked
@@ -174,7 +173,7 @@ def _with_embedded(asked: dict[str, Any], stop: threading.Event) -> dict[str, An
         )
     options = {name: asked[name] for name in SHARED if name in asked}
     run = train_sweep(**EMBEDDED_SOURCE, **options, stop=stop)
-    return {**asked, "backbones": str(Path(run.path))}
+    return {**asked, "backbones": run.location}
 
 
 def _say_skipped(run: Run) -> None:
@@ -183,5 +182,5 @@ def _say_skipped(run: Run) -> None:
         which = (
             "image cannot be decoded and is" if skipped == 1 else "images cannot be decoded and are"
         )
-        shown = f"see `lpa show {shlex.quote(str(run.path))}`"
+        shown = f"see `lpa show {shlex.quote(run.location)}`"
         print(f"{skipped} {which} left out; {shown}", file=sys.stderr)

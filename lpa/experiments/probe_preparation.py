@@ -205,7 +205,7 @@ def _recipe(changes: Mapping[str, Any] | None) -> HeadRecipe:
 def _default_out(plan: ProbePlan, found: Sequence[Backbone]) -> Path:
     """Name a run's folder after target and backbones, so that the same command finds it again."""
     first = found[0]
-    source = Path(first.facts["run"]).absolute().name if "run" in first.facts else first.name
+    source = Store(first.facts["run"]).name if "run" in first.facts else first.name
     parts = [Path(plan.data).name or "data", "probe", source]
     if plan.seed:
         parts.append(f"seed-{plan.seed}")

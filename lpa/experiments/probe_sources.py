@@ -9,9 +9,9 @@ from typing import Any
 import pandas as pd
 
 from lpa.errors import InputError
-from lpa.experiments.checkpoint_work import file_print
+from lpa.experiments.checkpoint_work import file_print, pieces_print
 from lpa.models.kept_models import find_kept, run_location
-from lpa.outcomes import COUNTS_SCHEMA, Outcomes
+from lpa.outcomes import COUNTS_SCHEMA, Outcomes, Store
 from lpa.probing.backbones import Backbone
 
 __all__ = ["backbone_print", "source_counts", "source_facts"]
@@ -31,7 +31,8 @@ def backbone_print(backbone: Backbone) -> str:
         location = run_location(str(backbone.facts["text"]))
         assert location is not None
         (kept,) = find_kept(location)
-        return file_print(kept.path)
+        with kept.store.buffer(kept.file) as file:
+            return pieces_print(file, file.size())
     if backbone.facts["source"] == "checkpoint":
         return file_print(Path(backbone.facts["file"]))
     return backbone.load().weights_hash
@@ -52,7 +53,7 @@ def source_facts(backbones: Sequence[Backbone]) -> dict[str, Any]:
         record = _opened(run).record
         facts.append(
             {
-                "name": Path(run).absolute().name,
+                "name": Store(run).name,
                 "path": run,
                 "data": record.data,
                 "split": record.split,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -54,7 +53,7 @@ def import_counts(
     )
     add_counts(store, new)
     return Imported(
-        Path(asked.out), notes, identity,
+        store.location, notes, identity,
         pd.DataFrame({"sample": [], "label": [], "prediction": []}), "",
         [
             "no prediction for every sample: paired tests, losses and thresholds with intervals "

@@ -15,7 +15,7 @@ from lpa.datasets import open_data
 from lpa.errors import InputError
 from lpa.importing.naming import Named
 from lpa.importing.tables import Table, open_table
-from lpa.outcomes import Samples, Store, read_record
+from lpa.outcomes import Samples, Store, is_address, read_record
 
 __all__ = ["Labels", "of_samples", "read_labels", "sorted_places"]
 
@@ -74,8 +74,8 @@ def read_labels(spec: str | os.PathLike[str], split: str | None) -> Labels:
     path = Path(spec).expanduser()
     if path.is_file():
         return _of_table(open_table(str(spec)), split)
-    if (path / "run.json").is_file():
-        store = Store(path)
+    store = Store(os.fspath(spec) if is_address(spec) else path)
+    if store.exists("run.json"):
         samples = Samples.from_parquet_bytes(store.get("samples.parquet"))
         record = read_record(store)
         if not len(samples):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -77,7 +76,7 @@ def import_outcomes(
     identity = identity_of_cells(cells, axes, np.asarray(samples.label))
     rows, rows_of = joined_rows(cells, axes, samples, matcher.classes)
     return Imported(
-        Path(asked.out), _described(notes, cells, samples), identity, rows, rows_of,
+        store.location, _described(notes, cells, samples), identity, rows, rows_of,
         omissions(
             cells, axes, identity, _known_references(run), len(matcher.classes), _topk(read)
         ),

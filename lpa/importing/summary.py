@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -25,8 +24,8 @@ class Imported:
 
     Attributes
     ----------
-    path : Path
-        The run's folder.
+    location : str
+        The run's folder, or its address in an object store.
     read : list of str
         How files and columns were understood.
     identity : DataFrame
@@ -42,7 +41,7 @@ class Imported:
         Cells that were written, and cells that were there before.
     """
 
-    path: Path
+    location: str
     read: list[str]
     identity: pd.DataFrame
     rows: pd.DataFrame

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
+
 from lpa.errors import InputError
 from lpa.models.kept_models import KeptModel, find_kept
-from lpa.models.kept_weights import read_tensors
 from lpa.models.loaded import LoadedModel, Request, finish
 from lpa.models.untrained import build_architecture
 
@@ -24,19 +25,20 @@ def load(request: Request) -> LoadedModel:
     facts = kept.facts
     module = build_architecture(facts.architecture, len(facts.classes), size=facts.view.size)
     try:
-        module.load_state_dict(read_tensors(kept.path), strict=True)
+        module.load_state_dict(kept.tensors(), strict=True)
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:160]
         raise InputError(
-            f"weights {str(kept.path)!r} do not fit {facts.architecture} ({reason}); expected the "
-            "versions of lpa, torchvision and timm that trained them (plans/ of the run says which)"
+            f"weights '{kept.store}/{kept.file}' do not fit {facts.architecture} ({reason}); "
+            "expected the versions of lpa, torchvision and timm that trained them (plans/ of the "
+            "run says which)"
         ) from error
     return finish(
         request,
         module,
         facts.preprocessing.overridden(request.overrides),
         source="run",
-        weights=kept.path.name,
+        weights=PurePath(kept.file).name,
         own_classes=facts.classes,
         own_source="the run's classes",
     )

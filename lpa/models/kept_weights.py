@@ -15,18 +15,21 @@ from typing import TYPE_CHECKING, Any
 from lpa.axes import format_value
 from lpa.classes import Classes
 from lpa.errors import InputError
+from lpa.json_text import read_json
 from lpa.models.preprocessing import Preprocessing, Triple, triple
 from lpa.views import View
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["FOLDER", "WeightsFacts", "encode", "read_facts", "read_tensors"]
+__all__ = ["FOLDER", "KEY", "WeightsFacts", "encode", "read_facts", "read_tensors"]
 
 FOLDER = "weights"
 """Where a run's store keeps them, each as ``<cell id>.safetensors``."""
 
-_KEY = "lpa"
+KEY = "lpa"
+"""Of the facts in a file's metadata."""
+
 _FORMAT = 1
 
 
@@ -101,10 +104,18 @@ class WeightsFacts:
     @classmethod
     def from_text(cls, text: str) -> WeightsFacts:
         """Read what :meth:`to_text` wrote; raise ValueError, KeyError or TypeError for others."""
-        record: dict[str, Any] = json.loads(text)
-        if record.pop("format") != _FORMAT:
+        record: dict[str, Any] = read_json(text)
+        if not isinstance(record, dict) or record.pop("format") != _FORMAT:
             raise ValueError("another version of lpa wrote it")
         classes = record.pop("classes")
+        for name in ("architecture", "model", "fingerprint"):
+            if not isinstance(record[name], str):
+                raise TypeError(f"{name} is no text")
+        on_axis = isinstance(record["axis"], str) and _is_number(record["value"])
+        if not on_axis and (record["axis"] is not None or record["value"] is not None):
+            raise TypeError("axis and value are no place")
+        if not isinstance(record["replicate"], int) or not _is_number(record["dropout"]):
+            raise TypeError("replicate or dropout is no number")
         return cls(
             classes=Classes(tuple(classes["names"]), tuple(classes["labels"])),
             view=View.from_dict(record.pop("view")),
@@ -112,6 +123,10 @@ class WeightsFacts:
             std=triple(record.pop("std"), "std"),
             **record,
         )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and abs(value) < 1e300
 
 
 def encode(state: Mapping[str, torch.Tensor], facts: WeightsFacts) -> bytes:
@@ -122,7 +137,7 @@ def encode(state: Mapping[str, torch.Tensor], facts: WeightsFacts) -> bytes:
     tensors = {
         name: tensor.detach().cpu().contiguous().clone() for name, tensor in sorted(state.items())
     }
-    return bytes(save(tensors, metadata={_KEY: facts.to_text()}))
+    return bytes(save(tensors, metadata={KEY: facts.to_text()}))
 
 
 def read_facts(path: Path) -> WeightsFacts:
@@ -137,8 +152,10 @@ def read_facts(path: Path) -> WeightsFacts:
 
     try:
         with safe_open(path, framework="numpy") as file:
-            return WeightsFacts.from_text((file.metadata() or {})[_KEY])
-    except (SafetensorError, OSError, ValueError, KeyError, TypeError, InputError) as error:
+            return WeightsFacts.from_text((file.metadata() or {})[KEY])
+    except (
+        SafetensorError, OSError, OverflowError, ValueError, KeyError, TypeError, InputError
+    ) as error:  # fmt: skip
         raise _damaged(path, error) from error
 
 

@@ -32,7 +32,7 @@ from lpa.outcomes.record import (
     read_record,
 )
 from lpa.outcomes.samples import Samples
-from lpa.outcomes.store import FolderStore, Location, Store
+from lpa.outcomes.store import FolderStore, Location, Store, is_address, local_path
 from lpa.outcomes.units import COLUMNS, Unit, read_column, read_header, unit_name, write_unit
 
 __all__ = [
@@ -57,6 +57,8 @@ __all__ = [
     "check_record",
     "content_hash",
     "create_or_check",
+    "is_address",
+    "local_path",
     "put_counts",
     "put_failure",
     "put_plan",

@@ -19,10 +19,12 @@ import pyarrow as pa
 
 from lpa.errors import InputError
 
-__all__ = ["FolderStore", "Location", "Store"]
+__all__ = ["FolderStore", "Location", "Store", "is_address", "local_path"]
 
 Location = str | os.PathLike[str]
 """A folder, or an object store's address as fsspec writes them: ``s3://bucket/run``."""
+
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://")
 
 _MANGLED = re.compile(r"[a-z][a-z0-9+]+:/[^/]")
 """What a pathlib.Path makes of an address."""
@@ -53,7 +55,7 @@ class Store:
         chosen: type[Store] = cls
         if cls is Store:
             chosen = FolderStore
-            if _is_address(location) and not str(location).startswith(("file://", "local://")):
+            if is_address(location) and not str(location).startswith(("file://", "local://")):
                 from lpa.outcomes.object_store import ObjectStore
 
                 chosen = ObjectStore
@@ -137,7 +139,7 @@ class FolderStore(Store):
 
     def __init__(self, location: Location) -> None:
         text = str(location)
-        self.root = Path(text.split("://", 1)[1] if _is_address(location) else location)
+        self.root = Path(text.split("://", 1)[1] if is_address(location) else location)
         super().__init__(str(self.root))
 
     @property
@@ -231,10 +233,16 @@ class FolderStore(Store):
             self.path(name).unlink()
 
 
-def _is_address(location: Location) -> bool:
-    """Tell an address from a path; refuse an address that went through a pathlib.Path."""
+def is_address(location: Location) -> bool:
+    """Tell an address from a path.
+
+    Raises
+    ------
+    InputError
+        For what is left of an address that went through a ``pathlib.Path``.
+    """
     if isinstance(location, str):
-        return "://" in location
+        return bool(_ADDRESS.match(location))
     text = os.fspath(location)
     if _MANGLED.match(text):
         raise InputError(
@@ -242,6 +250,22 @@ def _is_address(location: Location) -> bool:
             f"{text.replace(':/', '://', 1)!r}, not a pathlib.Path of it"
         )
     return False
+
+
+def local_path(path: Location) -> Path:
+    """Return the path of a file that is written whole on this machine: a page, a table, a figure.
+
+    Raises
+    ------
+    InputError
+        For an address.
+    """
+    if is_address(path):
+        raise InputError(
+            f"{path} is an address, and this file is written here; expected a path: copy the file "
+            "there afterwards"
+        )
+    return Path(path)
 
 
 def _linked(temporary: str, path: Path) -> bool:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from lpa.axes import Axis, format_value
@@ -163,20 +162,20 @@ def _backbone(
         pretrained = {"source": "pretrained", "text": spec.text}
         return Backbone(spec.name, None, None, 0, spec, pretrained, overrides)
     (kept,) = find_kept(location)
-    run = kept.path.parent.parent
-    if str(run) not in axes:
-        axes[str(run)] = _axes(run)
+    run = kept.store.location
+    if run not in axes:
+        axes[run] = _axes(run)
     facts = {
         "source": "run",
         "text": kept.text,
-        "run": str(run),
+        "run": run,
         "architecture": kept.facts.architecture,
         "fingerprint": kept.facts.fingerprint,
         "classes": len(kept.facts.classes),
     }
     return Backbone(
         kept.facts.model,
-        _axis_of(kept, axes[str(run)], run),
+        _axis_of(kept, axes[run], run),
         kept.facts.value,
         kept.facts.replicate,
         spec,
@@ -185,18 +184,18 @@ def _backbone(
     )
 
 
-def _axes(run: Path) -> dict[str, Axis]:
+def _axes(run: str) -> dict[str, Axis]:
     """Read the axes of a run off its plans."""
     plans = read_objects(Store(run), "plans")
     found = [Axis.from_dict(one["axis"]) for plan in plans for one in plan.get("axes", [])]
     return {axis.name: axis for axis in found}
 
 
-def _axis_of(kept: KeptModel, axes: Mapping[str, Axis], run: Path) -> Axis | None:
+def _axis_of(kept: KeptModel, axes: Mapping[str, Axis], run: str) -> Axis | None:
     name = kept.facts.axis
     if name is not None and name not in axes:
         raise InputError(
-            f"run {str(run)!r} keeps models on {name!r} and none of its plans describes that axis; "
+            f"run {run!r} keeps models on {name!r} and none of its plans describes that axis; "
             "expected the run's folder whole: copy plans/ as well"
         )
     return None if name is None else axes[name]

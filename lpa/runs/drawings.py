@@ -136,7 +136,7 @@ def _axes(run: Run) -> dict[str, Axis]:
         measured = list(run.outcomes.cells["axis"].dropna().unique())
     if not measured:
         raise InputError(
-            f"{run.path} has no axis to draw: only the identity was measured; "
+            f"{run.location} has no axis to draw: only the identity was measured; "
             "run the scan with --aug"
         )
     names = [name for name in run.axes if name in measured]
@@ -202,7 +202,7 @@ def _drift(asked: Asked) -> tuple[pd.DataFrame, Axis]:
 def _table1(asked: Asked) -> tuple[pd.DataFrame, Axis]:
     if not is_trained(asked.run.outcomes):
         raise InputError(
-            f"table1 needs training runs, and {asked.run.path} is "
+            f"table1 needs training runs, and {asked.run.location} is "
             f"{asked.run.outcomes.record.called} of fixed models: draw ranking instead"
         )
     models = asked.models

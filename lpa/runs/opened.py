@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import pandas as pd
 
 from lpa.errors import InputError
-from lpa.outcomes import Outcomes
+from lpa.outcomes import FolderStore, Outcomes
 from lpa.outcomes.part import Part
 from lpa.runs.choices import (
     Groups,
@@ -29,14 +29,30 @@ class OpenedRun:
 
     Attributes
     ----------
-    path : Path
-        The run's folder.
     outcomes : Outcomes
         Its outcomes.
     """
 
-    path: Path
     outcomes: Outcomes
+
+    @property
+    def location(self) -> str:
+        """The run's folder, or its address in an object store."""
+        return self.outcomes.store.location
+
+    @property
+    def path(self) -> Path:
+        """The run's folder.
+
+        Raises
+        ------
+        InputError
+            For a run in an object store.
+        """
+        store = self.outcomes.store
+        if not isinstance(store, FolderStore):
+            raise InputError(f"{store} is no folder of this machine; expected run.location of it")
+        return store.root
 
     def find_classes(self, wanted: str | Sequence[str]) -> list[int]:
         """Return the indices of classes by name, label or index; see :meth:`lpa.Run.curves`.
@@ -88,7 +104,8 @@ class OpenedRun:
         runs: dict[str, Outcomes] = {}
         notes: list[str] = []
         for run in (self, *others):
-            name = run.path.name if run.path.name not in runs else str(run.path)
+            name = PurePath(run.location).name
+            name = name if name not in runs else run.location
             if run.outcomes.counts_only:
                 runs[name] = chosen_part(run.outcomes, models, axes, counted=True)
             else:

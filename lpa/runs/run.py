@@ -13,7 +13,7 @@ from lpa.axes import Axis
 from lpa.classes import Classes
 from lpa.errors import InputError
 from lpa.exports import export_table
-from lpa.outcomes import Outcomes
+from lpa.outcomes import FolderStore, Location, Outcomes
 from lpa.runs.choices import GroupsOption
 from lpa.runs.hurt import HurtClasses
 from lpa.runs.opened import noted
@@ -33,8 +33,8 @@ class Run(HurtClasses, SafeValues, ComparedPolicies):
 
     Parameters
     ----------
-    path : path
-        The run's folder.
+    location : path or str
+        The run's folder, or its address in an object store: ``s3://bucket/run``.
     strict : bool
         Refuse a run with incomplete cells instead of leaving them out.
 
@@ -44,9 +44,8 @@ class Run(HurtClasses, SafeValues, ComparedPolicies):
         For a folder that is no run, a damaged unit, or (``strict``) incomplete cells.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, strict: bool = False) -> None:
-        self.path = Path(path)
-        self.outcomes = Outcomes(path, strict=strict)
+    def __init__(self, location: Location, *, strict: bool = False) -> None:
+        self.outcomes = Outcomes(location, strict=strict)
 
     @property
     def classes(self) -> Classes:
@@ -222,15 +221,21 @@ class Run(HurtClasses, SafeValues, ComparedPolicies):
         Parameters
         ----------
         path : path, optional
-            By default ``report.html`` in the run's folder, and for several runs
-            ``report-of-runs.html`` in the current directory. Pictures that would make the page too
-            large lie in a folder beside it.
+            By default ``report.html`` in the run's folder; for a run in an object store
+            ``<run>.html``, and for several runs ``report-of-runs.html``, in the current directory.
+            Pictures that would make the page too large lie in a folder beside it.
         beside : sequence of Run
             Other runs on the same page; classes and axes are matched by name.
         """
         from lpa.report import write_report
 
-        usual = Path("report-of-runs.html") if beside else self.path / "report.html"
+        store = self.outcomes.store
+        if beside:
+            usual = Path("report-of-runs.html")
+        elif isinstance(store, FolderStore):
+            usual = store.root / "report.html"
+        else:
+            usual = Path(f"{store.name}.html")
         return write_report([self.outcomes, *(run.outcomes for run in beside)], path or usual)
 
     def view(self, port: int = 8000, beside: Sequence[Run] = ()) -> ReportServer:
@@ -253,6 +258,6 @@ class Run(HurtClasses, SafeValues, ComparedPolicies):
         return ReportServer(lambda page: self.report(page, beside), port)
 
 
-def open_run(path: str | os.PathLike[str], strict: bool = False) -> Run:
-    """Open a run's folder for reading; see :class:`Run`."""
-    return Run(path, strict=strict)
+def open_run(location: Location, strict: bool = False) -> Run:
+    """Open a run's folder, or its address in an object store, for reading; see :class:`Run`."""
+    return Run(location, strict=strict)

@@ -12,7 +12,7 @@ import pandas as pd
 
 from lpa.axes import format_value
 from lpa.errors import InputError
-from lpa.outcomes import Outcomes, Store
+from lpa.outcomes import Outcomes, Store, local_path
 from lpa.outcomes.part import Part
 from lpa.runs.choices import Groups, split_names
 from lpa.statistics.budget import read_budget
@@ -127,7 +127,7 @@ def write_record(record: Mapping[str, Any], path: str | os.PathLike[str]) -> Pat
     InputError
         When the file cannot be written.
     """
-    file = Path(path)
+    file = local_path(path)
     try:
         text = json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False)
         Store(file.absolute().parent).put(file.name, text.encode() + b"\n")

@@ -9,7 +9,7 @@ import numpy as np
 
 from lpa.axes import Axis
 from lpa.errors import InputError, unknown
-from lpa.outcomes import Outcomes
+from lpa.outcomes import Location, Outcomes, Store, is_address
 from lpa.statistics.policy_targets import policy_of
 
 __all__ = ["SourceRun", "family", "is_run", "source_run"]
@@ -53,7 +53,7 @@ def family(axis: str) -> str:
 
 def is_run(source: str) -> bool:
     """Whether a source names a run's folder (``RUN`` or ``RUN#MODEL``)."""
-    return (_folder(source)[0] / "run.json").is_file()
+    return Store(_folder(source)[0]).exists("run.json")
 
 
 def source_run(policy: str, source: str, axis: str, *, trained: bool) -> SourceRun:
@@ -96,7 +96,10 @@ def source_run(policy: str, source: str, axis: str, *, trained: bool) -> SourceR
     return SourceRun(outcomes, model, found, str(splits[0]))
 
 
-def _folder(source: str) -> tuple[Path, str | None]:
+def _folder(source: str) -> tuple[Location, str | None]:
+    if is_address(source):
+        address, _, model = source.partition("#")
+        return address, model or None
     whole = Path(source).expanduser()
     if whole.exists() or "#" not in source:
         return whole, None
@@ -104,7 +107,7 @@ def _folder(source: str) -> tuple[Path, str | None]:
     return Path(path).expanduser(), model
 
 
-def _model(policy: str, outcomes: Outcomes, folder: Path, asked: str | None) -> str:
+def _model(policy: str, outcomes: Outcomes, folder: Location, asked: str | None) -> str:
     names = [str(name) for name in dict.fromkeys(outcomes.cells["model"])]
     if asked is not None:
         if asked not in names:
@@ -119,7 +122,7 @@ def _model(policy: str, outcomes: Outcomes, folder: Path, asked: str | None) -> 
     return plain[0]
 
 
-def _axis(policy: str, outcomes: Outcomes, folder: Path, model: str, wanted: str) -> Axis:
+def _axis(policy: str, outcomes: Outcomes, folder: Location, model: str, wanted: str) -> Axis:
     mine = outcomes.cells.loc[outcomes.cells["model"] == model, "axis"].dropna()
     names = [str(name) for name in dict.fromkeys(mine)]
     if wanted in names:
