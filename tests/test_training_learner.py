@@ -16,6 +16,7 @@ from lpa.errors import InputError
 from lpa.models.small import BUILDERS
 from lpa.plans import Recipe
 from lpa.training.batch import Batch
+from lpa.training.dropout import KeyedDropout
 from lpa.training.learner import SingleLearner, check_optimizer, loss_of
 
 RATES = [0.02, 0.05, 0.04, 0.01, 0.03, 0.005]
@@ -228,6 +229,21 @@ def test_dropout_depends_on_the_seed_of_the_training_alone() -> None:
         torch.manual_seed(generator)  # torch's own generator has no say.
         results.append([float(learner.step([batch], [0.05])) for batch in batches])
     assert results[0] == results[1] != results[2]
+
+
+def test_masks_are_drawn_only_where_something_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[float] = []
+    inner = KeyedDropout.kept
+
+    def noting(self: KeyedDropout, *args: Any) -> Tensor:
+        drawn.append(round(float(self.p), 3))
+        return inner(self, *args)
+
+    monkeypatch.setattr(KeyedDropout, "kept", noting)
+    module = nn.Sequential(nn.Dropout(0.0), perceptron(dropout=0.3))
+    learner = SingleLearner(module, PLAIN, MEAN, STD, CPU)
+    learner.step([given()[0]], [0.05])
+    assert drawn == [0.3]
 
 
 # ---- out of memory -------------------------------------------------------------------------------

@@ -40,6 +40,9 @@ class KeyedDropout(nn.Module):
         Buffers without dimensions (float32, int64, int64), so that stacked models have values of
         their own; they are no part of ``state_dict()``. ``step`` counts the passes in training
         mode, as BatchNorm counts its batches; :mod:`lpa.training.dropout` reads and sets it.
+    rests : bool
+        Whether it does nothing at all, for one model whose probability is 0; False when made,
+        since a stacked layer's probabilities are not known here.
 
     Notes
     -----
@@ -56,13 +59,14 @@ class KeyedDropout(nn.Module):
         if not 0 <= p < 1:
             raise ValueError(f"dropout {p} is out of range; expected at least 0, less than 1")
         self.rows = rows
+        self.rests = False
         self.register_buffer("p", torch.tensor(float(p)), persistent=False)
         self.register_buffer("seed", torch.tensor(seed, dtype=torch.int64), persistent=False)
         self.register_buffer("step", torch.tensor(0, dtype=torch.int64), persistent=False)
 
     def forward(self, values: Tensor) -> Tensor:
         """Return the values with some of them dropped: any shape, first dimension the batch."""
-        if not self.training:
+        if not self.training or self.rests:
             return values
         self.step.add_(1)
         # Cast explicitly: half precision multiplies with a scale of its own type, under vmap too.

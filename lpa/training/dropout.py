@@ -15,7 +15,13 @@ from torch import nn
 
 from lpa.models.keyed_dropout import KeyedDropout
 
-__all__ = ["KeyedDropout", "dropout_steps", "replace_dropout", "set_dropout_steps"]
+__all__ = [
+    "KeyedDropout",
+    "dropout_steps",
+    "replace_dropout",
+    "rest_without_dropout",
+    "set_dropout_steps",
+]
 
 
 def replace_dropout(module: nn.Module, seed: int) -> nn.Module:
@@ -50,6 +56,12 @@ def replace_dropout(module: nn.Module, seed: int) -> nn.Module:
         layer.seed.fill_(int.from_bytes(digest, "little", signed=True))
         layer.step.zero_()
     return module
+
+
+def rest_without_dropout(module: nn.Module) -> None:
+    """Let the keyed layers whose probability is 0 compute nothing: for a model trained alone."""
+    for _, layer in _layers(module):
+        layer.rests = not layer.p.any()
 
 
 def dropout_steps(module: nn.Module) -> dict[str, int]:

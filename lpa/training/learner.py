@@ -15,7 +15,12 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from lpa.errors import InputError, unknown
 from lpa.plans.recipe import Recipe
 from lpa.training.batch import Batch
-from lpa.training.dropout import dropout_steps, replace_dropout, set_dropout_steps
+from lpa.training.dropout import (
+    dropout_steps,
+    replace_dropout,
+    rest_without_dropout,
+    set_dropout_steps,
+)
 from lpa.training.weight_decay import parameter_groups
 
 __all__ = ["Learner", "SingleLearner", "check_optimizer", "loss_of"]
@@ -119,6 +124,7 @@ class SingleLearner:
         self.module = replace_dropout(module, seed).to(
             device=device, memory_format=torch.channels_last
         )  # type: ignore[call-overload]
+        rest_without_dropout(self.module)
         self.module.train()
         self.recipe, self.device, self.precision = recipe, device, precision
         self.mean = torch.tensor(mean, dtype=torch.float32, device=device).view(-1, 1, 1)
