@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from lpa.errors import InputError
+from lpa.json_text import read_json
 
 __all__ = ["EXPECTED", "ordered_names", "read_classes_file"]
 
@@ -39,7 +39,7 @@ def read_classes_file(path: str | os.PathLike[str]) -> list[str]:
     if not text.lstrip().startswith(("{", "[")):
         return [line.strip() for line in text.splitlines() if line.strip()]
     try:
-        return ordered_names(json.loads(text))
+        return ordered_names(read_json(text))
     except ValueError as error:
         raise InputError(
             f"classes file {str(path)!r} does not name each output once ({error}); expected a JSON "
@@ -63,7 +63,10 @@ def ordered_names(record: Any) -> list[str]:
         record = {name: index for index, name in record.items()}
         if any(not str(index).isdigit() for index in record.values()):
             raise ValueError("an index is no whole number")
-    indices = [int(index) for index in record.values()]
+    try:
+        indices = [int(index) for index in record.values()]
+    except (TypeError, OverflowError):
+        raise ValueError("an index is no whole number") from None
     if sorted(indices) != list(range(len(indices))):
         raise ValueError(f"the indices are not 0 to {len(record) - 1}, each once")
     return [str(name) for _, name in sorted(zip(indices, record, strict=True))]

@@ -28,6 +28,10 @@ RESAMPLING: dict[str, Image.Resampling] = {
     "lanczos": Image.Resampling.LANCZOS,
 }
 
+MOST_PIXELS = 100_000_000
+"""Of a resized image. One of 1 x 60,000 pixels, of which the short side becomes 224, would have 30
+times as many, of which the view shows 224 x 224."""
+
 
 @dataclass(frozen=True)
 class View:
@@ -125,10 +129,15 @@ class View:
         """Return the view of an RGB image: uint8 array of shape [height, width, 3].
 
         Equal, bit for bit, to the resize and centre crop of the source's own transform
-        (the model sources verify it when a model is loaded).
+        (the model sources verify it when a model is loaded). An image so thin that its resize would
+        have more than :data:`MOST_PIXELS` is resampled in the window alone, within one grey level.
         """
+        width, height = self.resized(*image.size)
+        if width * height > MOST_PIXELS:
+            box = self.box(*image.size)
+            return np.array(image.resize(self.size[::-1], self.resample, box), dtype=np.uint8)
         left, top = self.offset(*image.size)
-        resized = image.resize(self.resized(*image.size), self.resample)
+        resized = image.resize((width, height), self.resample)
         window = resized.crop((left, top, left + self.size[1], top + self.size[0]))
         return np.array(window, dtype=np.uint8)
 

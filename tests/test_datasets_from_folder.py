@@ -296,3 +296,31 @@ def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
         f"no images in {tmp_path}; expected one sub-folder per class that holds images (.jpg, "
         ".png, ...), or the flat ImageNet validation folder"
     )
+
+
+def test_what_is_no_regular_file_is_passed_over(tmp_path: Path) -> None:
+    folder = tmp_path / "cat"
+    folder.mkdir()
+    (folder / "a.png").write_bytes(b"x")
+    os.mkfifo(folder / "pipe.png")
+    (folder / "self.png").symlink_to(folder / "self.png")
+    (folder / "gone.png").symlink_to(folder / "nothing")
+    (folder / "zero.png").symlink_to("/dev/zero")
+    (folder / "up").symlink_to(tmp_path)
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    assert open_data(str(tmp_path)).names == ["cat/a.png"]
+
+
+def test_a_folder_that_cannot_be_listed_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(path: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    # Not by its mode: tests may run as root, who may list everything.
+    monkeypatch.setattr("lpa.datasets.files.os.scandir", refused)
+    with pytest.raises(InputError) as caught:
+        open_data(str(tmp_path))
+    assert str(caught.value) == (
+        f"{tmp_path} cannot be listed (Permission denied); expected a folder that you may read"
+    )

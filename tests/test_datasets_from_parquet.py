@@ -190,3 +190,50 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     text = message(tmp_path / "t.parquet")
     assert text.startswith(f"{tmp_path / 't.parquet'} cannot be read as Parquet (")
     assert text.endswith("); fetch it again") and "\n" not in text
+
+
+@pytest.mark.parametrize("way", ["up", "absolute", "device"])
+def test_a_table_names_images_of_its_own_folder_alone(tmp_path: Path, way: str) -> None:
+    (tmp_path / "secret.png").write_bytes(b"secret")
+    (tmp_path / "data").mkdir()
+    path = {"up": "../secret.png", "absolute": str(tmp_path / "secret.png"), "device": "/dev/zero"}
+    file = tmp_path / "data" / "x.parquet"
+    rows = pa.array([{"bytes": None, "path": path[way]}],
+                    pa.struct([("bytes", pa.binary()), ("path", pa.string())]))  # fmt: skip
+    pq.write_table(pa.table({"image": rows, "label": [0]}), file)
+    with pytest.raises(OSError) as caught:
+        open_data(str(file)).read(0)
+    assert str(caught.value) == (
+        f"{file} names the image {path[way]!r}, which is no file in {tmp_path}/data"
+    )
+
+
+@pytest.mark.parametrize(
+    ("image", "label", "text"),
+    [
+        (pa.array([10**12]), pa.array([0]), "column 'image' holds int64; expected encoded images: "
+         "binary, or struct<bytes: binary, path: string>"),
+        (pa.array([b"x"]), pa.array([[0]]), "column 'label' holds list<element: int64>; expected "
+         "one class per image, as a number or a name"),
+    ],
+)  # fmt: skip
+def test_columns_of_another_type_are_named(
+    tmp_path: Path, image: pa.Array, label: pa.Array, text: str
+) -> None:
+    file = tmp_path / "x.parquet"
+    pq.write_table(pa.table({"image": image, "label": label}), file)
+    assert message(file) == f"{file}: {text}"
+
+
+@pytest.mark.parametrize("names", [[1, 2], "ab", {"a": 0}])
+def test_names_that_are_no_list_of_texts_are_refused(tmp_path: Path, names: object) -> None:
+    file = tmp_path / "x.parquet"
+    features = {"label": {"_type": "ClassLabel", "names": names}}
+    table = pa.table({"image": [b"x"], "label": [0]}).replace_schema_metadata(
+        {"huggingface": json.dumps({"info": {"features": features}})}
+    )
+    pq.write_table(table, file)
+    assert message(file) == (
+        f"{file}: the names of column 'label' are no list of texts; expected the record that "
+        "datasets writes: fetch it again"
+    )

@@ -213,3 +213,14 @@ def test_a_level_is_a_file_of_groups(tmp_path: Path) -> None:
     }  # fmt: skip
     (tmp_path / "genus.csv").write_bytes(written)
     assert group_files(tmp_path / "genus.csv")["Lumbricus"] == [WORM]
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"images": 3}', "NaN", '{"images": [null]}'])
+def test_annotations_of_another_kind_are_named(tmp_path: Path, text: str) -> None:
+    place = tmp_path / "train_val2018" / "Aves" / "1"
+    place.mkdir(parents=True)
+    (place / "a.jpg").write_bytes(b"x")
+    for part in ("train", "val"):
+        (tmp_path / f"{part}2018.json").write_text(text)
+    with pytest.raises(InputError, match="cannot be read as iNaturalist's annotations"):
+        open_data(f"inat2018={tmp_path}")

@@ -81,3 +81,9 @@ def test_what_fits_no_file_is_refused(here: Path, patterns: list[str], message: 
     with pytest.raises(InputError) as error:
         find_files(patterns, [])
     assert str(error.value) == message
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "~no-such-user/x.csv", "a\0b.csv"])
+def test_what_no_file_can_be_called_fits_no_file(name: str) -> None:
+    with pytest.raises(InputError, match=r"^no file fits '"):
+        find_files([name], [])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import pickle
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -157,3 +159,45 @@ def test_arrays_are_read_and_never_unpickled(tmp_path: Path) -> None:
     (tmp_path / "p.npz").write_bytes(pickle.dumps(1))
     with pytest.raises(InputError, match=r"p\.npz cannot be read as npz"):
         open_table(str(tmp_path / "p.npz"))
+
+
+def lying(header: str) -> bytes:
+    """An npz whose one array has 16 bytes, and a header that may say something else."""
+    sink = io.BytesIO()
+    with zipfile.ZipFile(sink, "w") as archive:
+        start = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little")
+        archive.writestr("logits.npy", start + header.encode() + b"\0" * 16)
+    return sink.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("kind", "shape", "reason"),
+    [
+        ("<U99999999", "(2,)", "its header claims the shape (2,), which it does not hold"),
+        ("<f8", "(4611686018427387904,)",
+         "its header claims the shape (4611686018427387904,), which it does not hold"),
+        ("<U0", "(99999,)", "its header claims the shape (99999,), which it does not hold"),
+        ("V8", "(2,)", "it holds |V8"),
+        ("<c16", "(1,)", "it holds complex128"),
+        ("|O", "(2,)", "Object arrays cannot be loaded when allow_pickle=False"),
+    ],
+)  # fmt: skip
+def test_an_array_whose_header_lies_is_named_and_not_made(
+    tmp_path: Path, kind: str, shape: str, reason: str
+) -> None:
+    path = tmp_path / "x.npz"
+    path.write_bytes(lying(f"{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}}}\n"))
+    with pytest.raises(InputError) as caught:
+        open_table(str(path)).values("logits")
+    assert str(caught.value) == (
+        f"{path}, array 'logits' cannot be read ({reason}); Python objects are never unpickled: "
+        "save names as text, numpy.array(names, dtype=str)"
+    )
+
+
+def test_the_line_is_found_below_a_cell_of_any_length(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("a,b\n" + "x" * 200_000 + ",1\ny,no\n")
+    with pytest.raises(InputError) as caught:
+        open_table(str(path)).numbers("b")
+    assert str(caught.value) == f"{path}, line 3, column 'b': 'no' is no number; expected e.g. 0.5"

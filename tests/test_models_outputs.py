@@ -123,3 +123,11 @@ def test_names_of_a_folder_data_set_keep_torchvisions_order() -> None:
         "class10",
         "class2",
     ]
+
+
+@pytest.mark.parametrize("record", ['{"a": null}', '{"a": [0]}', '{"a": 1e999}', "[" * 100_000])
+def test_indices_that_are_no_numbers_are_refused(tmp_path: Path, record: str) -> None:
+    path = tmp_path / "classes.json"
+    path.write_text(record)
+    with pytest.raises(InputError, match="does not name each output once"):
+        read_classes_file(path)

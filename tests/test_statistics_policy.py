@@ -262,6 +262,7 @@ def test_other_files_are_no_policies(tmp_path: Path, text: str | None, message: 
          "classes.a.states does not have a state for each of crop"),
         ({"images": {"fingerprint": "00", "n": 1, "smallest_keys": ["x"]}},
          "images.smallest_keys holds 'x', expected 16 digits"),
+        ({"images": None}, "images is None, expected an object"),
         ({"limits": 3}, "limits is 3, expected an object"),
     ],
 )  # fmt: skip
@@ -272,6 +273,7 @@ def test_a_policy_with_a_value_of_another_kind_is_named(
         "kind": "policy", "format": 1, "model": "m", "split": "val", "family": "one",
         "level": "image", "drop": 0.1, "confidence": 0.95, "values": [0.5, 0.2], "classes": {},
         "axis": {"name": "crop", "unit": "u", "reference": 1.0},
+        "images": {"fingerprint": "00", "n": 1, "smallest_keys": ["0123456789abcdef"]},
     }  # fmt: skip
     path = tmp_path / "policy.json"
     path.write_text(json.dumps(record))

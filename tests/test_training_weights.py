@@ -131,3 +131,28 @@ def test_what_is_damaged_or_strange_is_named(tmp_path: Path) -> None:
             "); expected an unchanged file: copy it again, or delete it to leave this model out"
         )
         assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"model": None}, {"architecture": 3}, {"axis": None}, {"value": 10**400},
+        {"replicate": "1"},
+        {"mean": 3}, {"view": []}, {"classes": ["cat"]}, {"dropout": None}, {"fingerprint": []},
+    ],
+)  # fmt: skip
+def test_facts_with_a_value_of_another_kind_are_named(
+    tmp_path: Path, change: dict[str, object]
+) -> None:
+    path = tmp_path / "changed.safetensors"
+    text = json.dumps({**json.loads(FACTS.to_text()), **change})
+    safetensors.torch.save_file({"weight": torch.ones(2)}, path, metadata={"lpa": text})
+    with pytest.raises(InputError, match="are damaged or were not kept by lpa train-sweep"):
+        read_weights(path)
+
+
+def test_facts_that_are_nested_too_deep_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "deep.safetensors"
+    safetensors.torch.save_file({"weight": torch.ones(2)}, path, metadata={"lpa": "[" * 100_000})
+    with pytest.raises(InputError, match="ValueError: it is nested too deep"):
+        read_weights(path)

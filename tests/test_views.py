@@ -132,3 +132,24 @@ def test_a_crop_fraction_out_of_range_is_refused(fraction: float) -> None:
     assert str(caught.value) == (
         f"crop fraction {fraction:g} is out of range; expected more than 0, at most 1"
     )
+
+
+@pytest.mark.parametrize("size", [(1, 60_000), (60_000, 1), (3, 40_000)])
+@pytest.mark.parametrize("rule", ["short_side", "keep_ratio"])
+def test_a_thin_image_is_not_blown_up(
+    size: tuple[int, int], rule: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ramp = np.linspace(0, 255, max(size)).astype(np.uint8)
+    image = Image.fromarray(ramp[None] if size[0] > size[1] else ramp[:, None]).resize(size)
+    image = image.convert("RGB")
+    resize, resized = Image.Image.resize, []
+
+    def watched(self: Image.Image, size: tuple[int, int], *rest: object) -> Image.Image:
+        resized.append(size)
+        return resize(self, size, *rest)
+
+    monkeypatch.setattr(Image.Image, "resize", watched)
+    pixels = View((224, 224), (256, 256), rule, "bilinear").render(image)
+    assert resized == [(224, 224)] and pixels.shape == (224, 224, 3)
+    # What is in the middle of the ramp.
+    assert np.abs(pixels.astype(int) - 127).max() <= 2

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from lpa.errors import InputError
+
 __all__ = ["IMAGE_EXTENSIONS", "FileReader", "image_files", "printable", "subfolders"]
 
 # torchvision's IMG_EXTENSIONS; repeated here so that listing a folder does not import torch.
@@ -46,10 +48,36 @@ def _ignored(name: str) -> bool:
 
 def subfolders(folder: Path) -> list[str]:
     """Return the names of the visible sub-folders, links to folders included, sorted."""
-    with os.scandir(folder) as entries:
-        return sorted(
-            entry.name for entry in entries if not _ignored(entry.name) and entry.is_dir()
-        )
+    return sorted(
+        entry.name for entry in _entries(folder) if not _ignored(entry.name) and _is_folder(entry)
+    )
+
+
+def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
+    """Yield what is in a folder; one that cannot be listed is named."""
+    try:
+        with os.scandir(folder) as entries:
+            yield from entries
+    except OSError as error:
+        raise InputError(
+            f"{folder} cannot be listed ({error.strerror}); expected a folder that you may read"
+        ) from error
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Tell a folder, or a link to one; a link to itself is neither folder nor file."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    """Tell a file, or a link to one: no pipe, socket or device."""
+    try:
+        return entry.is_file()
+    except OSError:
+        return False
 
 
 def image_files(folder: Path, *, below: bool = True) -> Iterator[str]:
@@ -71,13 +99,12 @@ def image_files(folder: Path, *, below: bool = True) -> Iterator[str]:
         if (status.st_dev, status.st_ino) in seen:
             continue
         seen.add((status.st_dev, status.st_ino))
-        with os.scandir(folder / relative) as entries:
-            for entry in entries:
-                path = os.path.join(relative, entry.name)  # noqa: PTH118 - a million times
-                if _ignored(entry.name):
-                    continue
-                if entry.is_dir():
-                    if below:
-                        waiting.append(path)
-                elif entry.name.lower().endswith(IMAGE_EXTENSIONS) and entry.is_file():
-                    yield path
+        for entry in _entries(folder / relative):
+            path = os.path.join(relative, entry.name)  # noqa: PTH118 - a million times
+            if _ignored(entry.name):
+                continue
+            if _is_folder(entry):
+                if below:
+                    waiting.append(path)
+            elif entry.name.lower().endswith(IMAGE_EXTENSIONS) and _is_file(entry):
+                yield path

@@ -83,7 +83,9 @@ def _labels_beside(folder: Path) -> dict[int, str] | None:
             if (place / name).is_file():
                 try:
                     return read(place / name)
-                except (ValueError, KeyError, IndexError, OSError, csv.Error) as error:
+                except (
+                    ValueError, KeyError, IndexError, TypeError, OSError, csv.Error
+                ) as error:  # fmt: skip
                     reason = str(error) or type(error).__name__
                     raise InputError(
                         f"{place / name} cannot be read as a list of ImageNet labels ({reason}); "
@@ -119,8 +121,11 @@ def _development_kit(path: Path) -> dict[int, str]:
     meta = path.with_name("meta.mat")
     if not meta.is_file():
         raise ValueError("meta.mat of the development kit is missing beside it")
-    records = loadmat(str(meta), squeeze_me=True)["synsets"]
-    synsets = {int(record["ILSVRC2012_ID"]): str(record["WNID"]) for record in records}
+    try:
+        records = loadmat(str(meta), squeeze_me=True)["synsets"]
+        synsets = {int(record["ILSVRC2012_ID"]): str(record["WNID"]) for record in records}
+    except Exception as error:  # scipy fails in many ways on what is no such file
+        raise ValueError(f"meta.mat beside it: {' '.join(str(error).split())}") from error
     lines = path.read_text(encoding="utf-8").split()
     return {number: synsets[int(line)] for number, line in enumerate(lines, start=1)}
 

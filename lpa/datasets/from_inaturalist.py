@@ -19,7 +19,6 @@ taxonomy off these.
 from __future__ import annotations
 
 import functools
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -30,6 +29,7 @@ from lpa.datasets.from_folder import labelled_files
 from lpa.datasets.source import BARE_SPLIT, Entry, Source, assemble, choose_splits
 from lpa.datasets.taxonomy import is_species_folder, species
 from lpa.errors import InputError
+from lpa.json_text import read_json
 
 __all__ = ["open_2017", "open_2018", "open_2019", "open_2021", "open_path", "recognises"]
 
@@ -207,7 +207,7 @@ def _divided(folder: Path, version: str) -> dict[str, Rows]:
 def _listed(file: Path) -> set[str]:
     """Return the images of an annotation file, relative to the folder of all images."""
     try:
-        images = json.loads(file.read_text(encoding="utf-8"))["images"]
+        images = read_json(file.read_bytes())["images"]
         return {image["file_name"].partition("/")[2] for image in images}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(

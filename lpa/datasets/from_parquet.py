@@ -7,7 +7,6 @@ keeps in the schema.
 
 from __future__ import annotations
 
-import json
 import re
 import threading
 from collections import OrderedDict
@@ -29,6 +28,7 @@ from lpa.datasets.source import (
     choose_splits,
 )
 from lpa.errors import InputError
+from lpa.json_text import read_json
 
 __all__ = ["ParquetReader", "open_path", "recognises"]
 
@@ -43,7 +43,7 @@ def _files(path: Path) -> list[Path]:
     return sorted(
         file
         for file in path.rglob("*.parquet")
-        if not any(part.startswith(".") for part in file.relative_to(path).parts)
+        if file.is_file() and not any(part.startswith(".") for part in file.relative_to(path).parts)
     )
 
 
@@ -91,6 +91,8 @@ def open_path(path: Path, name: str, split: str | None) -> Source:
         by_split.setdefault(_split_of(file), []).append(file)
     chosen = choose_splits(by_split, split, name)
     files = [(part, file) for part in chosen for file in by_split[part]]
+    if not files:
+        raise InputError(f"no Parquet file in {path} can be read; expected regular files")
     tables = [_read_index(file) for _, file in files]
     columns = tables[0][0]
     values = [value for _, labels, _ in tables for value in labels]
@@ -118,22 +120,52 @@ def open_path(path: Path, name: str, split: str | None) -> Source:
 def _read_index(file: Path) -> tuple[HubColumns, list[Any], list[str | None]]:
     """Return columns, labels and stored paths of one file, without reading an image."""
     try:
-        parquet = pq.ParquetFile(file)
-    except (pa.ArrowException, OSError) as error:
+        with pq.ParquetFile(file) as parquet:
+            schema = parquet.schema_arrow
+            record = read_json((schema.metadata or {}).get(b"huggingface", b"{}"))
+            features = record.get("info", {}).get("features", {})
+            columns = find_columns(features, schema.names, str(file))
+            _check_types(file, schema, columns)
+            labels = parquet.read(columns=[columns.label])[columns.label].to_pylist()
+            paths: list[str | None] = [None] * len(labels)
+            if f"{columns.image}.path" in _leaves(parquet):
+                table = parquet.read(columns=[f"{columns.image}.path"])[columns.image]
+                paths = [row["path"] if row else None for row in table.to_pylist()]
+            return columns, labels, paths
+    except (pa.ArrowException, OSError, ValueError, KeyError, AttributeError) as error:
         raise InputError(
             f"{file} cannot be read as Parquet ({' '.join(str(error).split())}); fetch it again"
         ) from error
-    with parquet:
-        schema = parquet.schema_arrow
-        record = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
-        features = record.get("info", {}).get("features", {})
-        columns = find_columns(features, schema.names, str(file))
-        labels = parquet.read(columns=[columns.label])[columns.label].to_pylist()
-        paths: list[str | None] = [None] * len(labels)
-        if f"{columns.image}.path" in _leaves(parquet):
-            table = parquet.read(columns=[f"{columns.image}.path"])[columns.image]
-            paths = [row["path"] if row else None for row in table.to_pylist()]
-        return columns, labels, paths
+
+
+def _check_types(file: Path, schema: pa.Schema, columns: HubColumns) -> None:
+    """Refuse an image column that holds no bytes, and a label column of no names or numbers."""
+    image, label = schema.field(columns.image).type, schema.field(columns.label).type
+    held = {image.field(i).name: image.field(i).type for i in range(image.num_fields)}
+    if pa.types.is_struct(image):
+        image = held.get("bytes", image)
+        # Where every image lies beside the table, the column of bytes has no type.
+        path = held.get("path", pa.string())
+        if pa.types.is_null(image) and _is_text(path):
+            image = pa.binary()
+    if not (pa.types.is_binary(image) or pa.types.is_large_binary(image)):
+        raise InputError(
+            f"{file}: column {columns.image!r} holds {schema.field(columns.image).type}; expected "
+            "encoded images: binary, or struct<bytes: binary, path: string>"
+        )
+    if not _is_text(held.get("path", pa.string())):
+        raise InputError(f"{file}: {columns.image}.path holds {held['path']}; expected text")
+    if not (pa.types.is_integer(label) or _is_text(label) or pa.types.is_null(label)):
+        raise InputError(
+            f"{file}: column {columns.label!r} holds {label}; expected one class per image, as a "
+            "number or a name"
+        )
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(
+        pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind)
+    )
 
 
 def _leaves(parquet: pq.ParquetFile) -> set[str]:
@@ -172,18 +204,33 @@ class ParquetReader:
     def __call__(self, index: int) -> bytes:
         """Return the bytes of the image at an index; empty where the row holds none."""
         file, row = (int(number) for number in self.rows[index])
-        with self._lock:
-            starts = self._starts_of(file)
-            group = int(np.searchsorted(starts, row, side="right")) - 1
-            images = self._group(file, group)
+        try:
+            with self._lock:
+                starts = self._starts_of(file)
+                group = int(np.searchsorted(starts, row, side="right")) - 1
+                images = self._group(file, group)
+        except (pa.ArrowException, OSError) as error:
+            reason = " ".join(str(error).split())
+            raise OSError(f"{self.files[file]} is damaged ({reason}): fetch it again") from error
         cell = images[row - int(starts[group])].as_py()
         if isinstance(cell, dict):
             cell = cell.get("bytes") or self._beside(file, cell.get("path"))
         return bytes(cell or b"")
 
     def _beside(self, file: int, path: str | None) -> bytes:
-        """Return the bytes of a file that a row names instead of holding it."""
-        return (Path(self.files[file]).parent / path).read_bytes() if path else b""
+        """Return the bytes of a file that a row names instead of holding it.
+
+        Tables come from strangers: a file elsewhere on this machine is none of theirs.
+        """
+        if not path:
+            return b""
+        folder = Path(self.files[file]).parent
+        place = folder / path
+        if not place.resolve().is_relative_to(folder.resolve()) or not place.is_file():
+            raise OSError(
+                f"{self.files[file]} names the image {path!r}, which is no file in {folder}"
+            )
+        return place.read_bytes()
 
     def _starts_of(self, file: int) -> Any:
         if file not in self._starts:

@@ -58,10 +58,12 @@ def find_columns(features: Mapping[str, Any], columns: Sequence[str], root: str)
     InputError
         Where either is missing, listing the columns there are.
     """
+    features = features if isinstance(features, Mapping) else {}
     kinds = {
         column: record.get("_type") if isinstance(record, Mapping) else None
         for column, record in features.items()
     }
+    kinds = {column: kind for column, kind in kinds.items() if column in columns}
     images = [column for column, kind in kinds.items() if kind == "Image"]
     images += [column for column in IMAGE_COLUMNS if column in columns]
     labels = [column for column, kind in kinds.items() if kind == "ClassLabel"]
@@ -74,7 +76,16 @@ def find_columns(features: Mapping[str, Any], columns: Sequence[str], root: str)
             )
     record = features.get(labels[0])
     names = record.get("names") if isinstance(record, Mapping) else None
+    if names and not (isinstance(names, list | tuple) and all(map(_is_text, names))):
+        raise InputError(
+            f"{root}: the names of column {labels[0]!r} are no list of texts; expected the record "
+            "that datasets writes: fetch it again"
+        )
     return HubColumns(images[0], labels[0], tuple(names) if names else None)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
 
 
 def hub_classes(
@@ -102,7 +113,13 @@ def hub_classes(
         classes = classes_of_labels(text for text in texts if text is not None)
         where = {name: index for index, name in enumerate(classes.names)}
         return classes, np.array([where.get(text or "", -1) for text in texts], dtype=np.int64)
-    labels = np.array([-1 if value is None else value for value in values], dtype=np.int64)
+    try:
+        labels = np.array([-1 if value is None else value for value in values], dtype=np.int64)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise InputError(
+            f"{root}: names are declared, and the labels are no numbers ({error}); expected the "
+            "index of a name in every row"
+        ) from error
     if len(labels) and not -1 <= labels.min() <= labels.max() < len(names):
         wrong = int(labels.max() if labels.max() >= len(names) else labels.min())
         raise InputError(f"{root}: label {wrong} is out of range; {len(names)} names are declared")

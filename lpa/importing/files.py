@@ -77,9 +77,15 @@ def find_files(patterns: Sequence[str], notes: list[str]) -> list[FoundFile]:
 
 def _fitting(pattern: str) -> tuple[list[FoundFile], list[str]]:
     """Return the files that fit, and those that fit except for the form of a field."""
-    if Path(pattern).expanduser().is_file():
+    try:
+        named = Path(pattern).expanduser()
+        is_file, is_folder = named.is_file(), named.is_dir()
+    except (OSError, RuntimeError, ValueError):
+        # Too long for a name, the home of nobody, or a zero byte: no file is called so.
+        return [], []
+    if is_file:
         return [FoundFile(pattern)], []
-    if Path(pattern).expanduser().is_dir():
+    if is_folder:
         raise InputError(
             f"{pattern!r} is a directory; expected files, e.g. "
             f"'{Path(pattern).as_posix()}/crop{{value}}_s{{replicate}}.csv'"

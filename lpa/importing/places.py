@@ -18,6 +18,9 @@ __all__ = ["Given", "Place", "place_rows"]
 
 Codes = npt.NDArray[np.int64]
 
+MOST = 2**31
+"""Replicates are numbered below: what a run's records hold."""
+
 
 class Place(NamedTuple):
     """Coordinates of a cell; axis and value are None for the identity."""
@@ -139,7 +142,7 @@ def _value(rows: Rows, file: FoundFile, given: Given, axis: Named) -> npt.NDArra
 def _replicate(rows: Rows, file: FoundFile, given: Given) -> Codes:
     if "replicate" in rows.numbers:
         numbers = rows.numbers["replicate"]
-        wrong = ~((numbers >= 0) & (numbers == np.floor(numbers)))
+        wrong = ~((numbers >= 0) & (numbers == np.floor(numbers)) & (numbers < MOST))
         if wrong.any():
             raise InputError(
                 f"{rows.where(int(np.argmax(wrong)), 'replicate')}: expected a whole number from 0"
@@ -147,6 +150,11 @@ def _replicate(rows: Rows, file: FoundFile, given: Given) -> Codes:
         return numbers.astype(np.int64)
     text = file.fields.get("replicate")
     number = int(text) if text is not None else given.replicate or 0
+    if not 0 <= number < MOST:
+        raise InputError(
+            f"{file.path}: replicate {number} is out of range; expected a whole number from 0 to "
+            f"{MOST - 1}"
+        )
     return np.full(len(rows), number, dtype=np.int64)
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import hashlib
 import itertools
+import math
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -279,6 +281,8 @@ class _CsvTable(Table):
     def _records(self) -> Iterator[tuple[int, int]]:
         """Yield the first line and the number of cells of each record."""
         line = 1
+        # Arrow has read the file already, whatever the length of its cells.
+        csv.field_size_limit(2**31 - 1)
         with self.file.open(newline="", encoding="utf-8-sig", errors="replace") as file:
             reader = csv.reader(file)
             for record in reader:
@@ -337,7 +341,9 @@ class _ArrayTable(Table):
         try:
             self._arrays = np.load(Path(path).expanduser(), allow_pickle=False)
             names = list(self._arrays.files)
-        except (ValueError, zipfile.BadZipFile, EOFError, AttributeError) as error:
+        except (*_UNREADABLE, AttributeError) as error:
+            if isinstance(error, FileNotFoundError):
+                raise
             raise InputError(
                 f"{path} cannot be read as npz ({_first_line(error)}); expected what numpy.savez "
                 "writes: logits=[N, classes], sample=[N], label=[N]"
@@ -347,19 +353,51 @@ class _ArrayTable(Table):
     def values(self, column: str) -> Any:
         """Return a 1-d array as an Arrow array, a matrix as it is."""
         try:
-            array = self._arrays[column]
-        except (ValueError, zipfile.BadZipFile, EOFError) as error:
+            array = self._array(column)
+            if array.ndim == 2:
+                return array
+            flat = array.astype(np.str_) if array.dtype.kind == "S" else array
+            values = pa.array(flat) if array.ndim == 1 else None
+        except _UNREADABLE as error:
             raise InputError(
                 f"{self.path}, array {column!r} cannot be read ({_first_line(error)}); Python "
                 "objects are never unpickled: save names as text, numpy.array(names, dtype=str)"
             ) from error
-        if array.ndim == 2:
-            return array
-        if array.ndim != 1:
+        if values is None:
             raise InputError(
                 f"{self.path}, array {column!r} has {array.ndim} dimensions; expected 1 or 2"
             )
-        return pa.array(array.astype(np.str_) if array.dtype.kind == "S" else array)
+        return values
+
+    def _array(self, column: str) -> npt.NDArray[Any]:
+        """Read an array whose header claims no more than its part of the file holds."""
+        archive = self._arrays.zip
+        name = next(n for n in archive.namelist() if n in (column, f"{column}.npy"))
+        with archive.open(name) as member:
+            version = np.lib.format.read_magic(member)
+            if version > (2, 0):
+                raise ValueError(f"version {version[0]} of npy")
+            read_header = (
+                np.lib.format.read_array_header_1_0
+                if version == (1, 0)
+                else np.lib.format.read_array_header_2_0
+            )
+            shape, _, kind = read_header(member)
+        held = archive.getinfo(name).file_size
+        if any(size < 0 for size in shape) or math.prod(shape) * max(kind.itemsize, 1) > held:
+            raise ValueError(f"its header claims the shape {shape}, which it does not hold")
+        array: npt.NDArray[Any] = self._arrays[column]
+        if array.dtype.kind not in "biufSUM":
+            raise ValueError(f"it holds {array.dtype}")
+        return array
+
+
+_UNREADABLE = (
+    ValueError, TypeError, KeyError, OverflowError, OSError, EOFError, MemoryError, RuntimeError,
+    NotImplementedError, SyntaxError, StopIteration, zipfile.BadZipFile, zlib.error,
+    pa.ArrowException,
+)  # fmt: skip
+"""What zipfile, zlib, numpy and Arrow raise for a damaged or lying file."""
 
 
 def _is_list_type(kind: Any) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import json
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import torch
 from lpa.class_files import ordered_names
 from lpa.classes import Classes
 from lpa.errors import InputError, unknown
+from lpa.json_text import read_json
 from lpa.models.downloads import downloading, from_network
 from lpa.models.loaded import LoadedModel, Request, finish
 from lpa.models.outputs import output_classes
@@ -184,9 +184,16 @@ def _own_classes(module: Any, target: str) -> tuple[list[str] | Classes | None, 
         return labels, "timm's label_names"
     if ":" not in target:
         return None, ""
-    record = json.loads(_config_file(target).read_text(encoding="utf-8"))
-    if record.get("id2label"):
-        return ordered_names(record["id2label"]), "the config's id2label"
+    file = _config_file(target)
+    try:
+        record = read_json(file.read_bytes())
+        if record.get("id2label"):
+            return ordered_names(record["id2label"]), "the config's id2label"
+    except (OSError, ValueError, AttributeError) as error:
+        raise InputError(
+            f"{file} cannot be read as a model's config ({error}); expected the JSON of timm or of "
+            "transformers: fetch it again, or give the classes with --classes FILE"
+        ) from error
     return None, ""
 
 

@@ -25,8 +25,11 @@ __all__ = [
 MOST = 2**63
 """Whole numbers lie below: what the columns of a table hold."""
 
-MOST_REPLICATES = 10**5
-"""More than anybody draws or trains."""
+MOST_REPLICATES = 2**31
+"""Imports number their replicates as they like, also by seeds."""
+
+MOST_CELLS = 10**7
+"""Of one axis in a plan: more than anybody draws or trains."""
 
 KEY = re.compile("[0-9a-f]{16}")
 
@@ -101,6 +104,7 @@ def check_chosen(record: Any) -> None:
 def check_policy(record: Any) -> None:
     """Check the file of a policy."""
     check_chosen(record)
+    _mapping(record["images"] or None, "images")
     for name in ("model", "split", "family", "level"):
         _text(record[name], name)
     for name in ("drop", "confidence"):
@@ -131,10 +135,16 @@ def _check_planned(planned: Any) -> None:
     for model in _list(planned.get("models", []), f"models of {name}"):
         _text(model, f"a model of {name}")
     _whole(planned.get("draws", 0), f"draws of {name}", 0, MOST_REPLICATES)
-    if planned.get("draws", 0) * len(planned.get("values", [])) > 100 * MOST_REPLICATES:
-        raise ValueError(f"draws of {name} are {planned['draws']}, more than anybody draws")
     for replicate in _list(planned.get("replicates", []), f"replicates of {name}"):
         _whole(replicate, f"a replicate of {name}", 0, MOST_REPLICATES)
+
+
+def check_extent(plan: Mapping[str, Any]) -> None:
+    """Check that the cells of a plan can be counted one by one; an import's are not."""
+    for planned in plan.get("axes", []):
+        cells = planned.get("draws", 0) * len(planned.get("values", []))
+        if cells > MOST_CELLS:
+            raise ValueError(f"it asks for {cells:.0g} cells on {planned['axis']['name']}")
 
 
 def check_failure(failure: Any) -> None:

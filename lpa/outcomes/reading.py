@@ -18,6 +18,7 @@ from lpa.classes import Classes
 from lpa.errors import InputError
 from lpa.outcomes.cells import Cell
 from lpa.outcomes.counts import read_counts
+from lpa.outcomes.plain_records import check_extent
 from lpa.outcomes.record import RunRecord, read_objects, read_record
 from lpa.outcomes.samples import Samples
 from lpa.outcomes.store import Store
@@ -259,8 +260,16 @@ class Outcomes:
     @functools.cached_property
     def plans(self) -> list[dict[str, Any]]:
         """What was asked of the run, one record per invocation, oldest first."""
+        try:
+            for plan in (found := read_objects(self.store, "plans")):
+                if self.record.kind != "import":
+                    check_extent(plan)
+        except ValueError as error:
+            raise InputError(
+                f"{self.store}/plans has a plan that nobody asked for ({error}): delete its file"
+            ) from error
         return sorted(
-            read_objects(self.store, "plans"),
+            found,
             key=lambda plan: (str(plan.get("created", "")), str(plan.get("command", ""))),
         )
 

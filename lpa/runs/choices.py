@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 from lpa.axes import format_value
 from lpa.classes import Classes
 from lpa.errors import InputError, unknown
+from lpa.json_text import read_json
 from lpa.outcomes import Outcomes
 from lpa.outcomes.part import Part
 from lpa.runs.present import present_labels
@@ -250,7 +250,7 @@ def group_files(path: str | os.PathLike[str]) -> Mapping[str, Any]:
         raise InputError(f"groups {str(path)!r} cannot be read ({reason}); {GROUPS}") from error
     try:
         if text.lstrip().startswith("{"):
-            record: Mapping[str, Any] = json.loads(text)
+            record: Mapping[str, Any] = read_json(text)
             return record
         rows = list(csv.DictReader(text.splitlines()))
         members: dict[str, list[str]] = {}

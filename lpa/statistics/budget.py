@@ -60,5 +60,5 @@ def _from_csv(text: str) -> dict[str, float]:
 def _drop(name: str, drop: Any) -> float:
     try:
         return float(drop)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         raise ValueError(f"class {name!r} has {drop!r}, which is no number") from None
