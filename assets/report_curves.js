@@ -39,11 +39,13 @@ const drawMean = () => {
   const entries = meanEntries();
   const traces = entries.flatMap((entry) =>
     curveTraces(entry, entry, curveName(entry), colour(entry.model), entries.length <= BANDS));
+  const fitted = fittedAxis(entries, traces);
   const methods = [...new Set(entries.map((entry) => entry.method))];
   byId("mean-note").textContent = entries.length
     ? (entries.length <= BANDS ? "Bands are 95 % intervals" : `Bands are hidden while more than ${BANDS} curves are shown; hover for 95 % intervals`) +
       ` (${methods.join("; ")}; level: ${levelsOf(entries)}).` +
-      (data.splits.includes("train") ? " Training images are dashed." : "")
+      (data.splits.includes("train") ? " Training images are dashed." : "") +
+      (fitted.words ? ` ${fitted.words}` : "")
     : view.models.length ? "Nothing that is chosen above was measured on this axis." : "No model is chosen above.";
   const narrow = byId("mean-plot").clientWidth < 600;
   const legend = entries.length > 1 && !(narrow && entries.length > 4);
@@ -51,7 +53,7 @@ const drawMean = () => {
     showlegend: legend,
     legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", font: { size: narrow ? 11 : 12 } },
     margin: { l: 56, r: 12, t: legend ? 40 : 12, b: bottom() },
-  }), config);
+  }, fitted.axis), config);
 };
 
 const classEntries = () => data.curves.filter(shown).sort(byModel);
@@ -74,6 +76,8 @@ const drawClasses = () => {
   }
   if (single) words.push("A class of one photograph has no interval: its curve describes that photograph.");
   if (data.runs.length > 1 && view.classes.some((position) => data.classes[position].n.includes(0))) words.push("Some classes are not in every run.");
+  const fitted = fittedAxis(entries, traces);
+  if (fitted.words) words.push(fitted.words);
   byId("class-note").textContent = words.join(" ");
-  Plotly.react("class-plot", bandsFirst(traces), layout(), config);
+  Plotly.react("class-plot", bandsFirst(traces), layout({}, fitted.axis), config);
 };

@@ -10,7 +10,28 @@ const axisTitle = (axis, narrow) => {
 
 const bottom = () => (innerWidth < 600 ? 72 : 54);
 
-const layout = (extra) => {
+// Trainings differ by little, often at 98 %: on an axis from 0 to 100 % their curves would be flat
+// lines. The axis of curves of trainings alone fits them and their bands; the caption says so.
+const STEPS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2], MOST_TICKS = 6, WHOLE = 0.8;
+
+const fittedAxis = (entries, traces) => {
+  const heights = traces.flatMap((trace) => trace.y).filter(known);
+  if (!heights.length || entries.some((entry) => data.runs[entry.run].level !== "run")) return { axis: {}, words: "" };
+  const low = heights.reduce((a, b) => Math.min(a, b)), high = heights.reduce((a, b) => Math.max(a, b));
+  const room = Math.max(0.06 * (high - low), 0.004);
+  const range = [Math.max(low - room, -0.02), Math.min(high + room, 1.02)];
+  if (range[1] - range[0] > WHOLE) return { axis: {}, words: "" };
+  const step = STEPS.find((each) => (range[1] - range[0]) / each <= MOST_TICKS);
+  const tickvals = [];
+  for (let at = Math.ceil(Math.max(range[0], 0) / step); at * step <= Math.min(range[1], 1) + 1e-9; at += 1) tickvals.push(at * step);
+  const shown = range.map((end) => (100 * Math.min(Math.max(end, 0), 1)).toFixed(1));
+  return {
+    axis: { range, tickvals, ticktext: tickvals.map((value) => (100 * value).toFixed(step < 0.01 ? 1 : 0)) },
+    words: `The accuracy axis fits the curves: it goes from ${shown[0]} to ${shown[1]} %, not from 0 to 100 %.`,
+  };
+};
+
+const layout = (extra, accuracy) => {
   const colours = look(), narrow = innerWidth < 600;
   const lines = { gridcolor: colours.grid, linecolor: colours.line, zeroline: false, fixedrange: true };
   const axis = data.axes[view.axis];
@@ -18,7 +39,7 @@ const layout = (extra) => {
     font: { family: data.theme.font, color: colours.text, size: 13 },
     paper_bgcolor: colours.background, plot_bgcolor: colours.background,
     xaxis: { ...axis.layout, title: { text: axisTitle(axis, narrow), standoff: 12 }, ...lines, showgrid: false, showline: true, ticks: "outside", tickcolor: colours.line },
-    yaxis: { ...data.accuracyAxis, ...lines },
+    yaxis: { ...data.accuracyAxis, ...accuracy, ...lines },
     margin: { l: 56, r: 12, t: 12, b: bottom() },
     hovermode: "closest", showlegend: false,
     hoverlabel: { font: { family: data.theme.font } },

@@ -433,6 +433,41 @@ def test_a_sweep_shows_runs_by_level_and_its_policy_beside_the_plain_training(
     visit.context.close()
 
 
+def test_the_accuracy_axis_of_a_sweep_fits_its_curves_and_the_caption_says_so(
+    browser: Any, tmp_path: Path
+) -> None:
+    wanted = {1.0: [0.98] * 10, 0.5: [0.99] * 10, 0.08: [0.96] * 10}
+    sweep = Outcomes(write_sweep(tmp_path / "sweep", wanted, runs=8, per_class=100))
+    visit = Visit(browser, write_report(sweep, tmp_path / "page.html").as_uri())
+    for plot, note in (("mean-plot", "#mean-note"), ("class-plot", "#class-note")):
+        low, high = visit.page.evaluate(f"document.getElementById('{plot}').layout.yaxis.range")
+        heights = visit.page.evaluate(
+            f"document.getElementById('{plot}').data.flatMap(t => t.y).filter(y => y !== null)"
+        )
+        # All of the curves and their bands, and not much more.
+        assert low < min(heights) and max(heights) < high
+        assert high - low < 1.25 * (max(heights) - min(heights)) + 0.01 < 0.2
+        ends = " to ".join(f"{100 * min(end, 1):.1f}" for end in (low, high))
+        assert visit.page.inner_text(note).endswith(
+            f"The accuracy axis fits the curves: it goes from {ends} %, not from 0 to 100 %."
+        )
+        ticks = visit.page.locator(f"#{plot} .ytick text").all_text_contents()
+        assert 2 <= len(ticks) <= 7
+        assert all(100 * low <= float(tick) <= 100 * high for tick in ticks)
+    accuracy = sweep.correct().mean(axis=1)
+    shown = visit.page.evaluate("document.getElementById('mean-plot').data.at(-1).y")
+    rows = sweep.cells["value"].to_numpy()
+    assert shown == pytest.approx([accuracy[rows == v].mean() for v in wanted], abs=1e-4)
+    assert visit.errors == []
+    visit.context.close()
+
+
+def test_the_accuracy_axis_of_a_scan_is_whole(visit: Visit) -> None:
+    axis = visit.page.evaluate("document.getElementById('class-plot').layout.yaxis")
+    assert axis["range"] == [-0.02, 1.02] and axis["ticktext"][-1] == "100"
+    assert "accuracy axis" not in visit.page.inner_text("#class-note")
+
+
 @pytest.mark.parametrize("width", [320, 390, 768])
 def test_a_sweep_fits_a_phone(browser: Any, policies: str, width: int) -> None:
     visit = Visit(browser, policies, viewport={"width": width, "height": 800})
