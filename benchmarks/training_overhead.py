@@ -120,8 +120,7 @@ def main() -> None:
             data=asked.data, model=asked.model, regularizer=asked.regularizer,
             values=[asked.value], seeds=1, out=Path(folder) / "run", device=asked.device,
             precision="fp32", progress=False, stack=1,
-            recipe={"batch_size": asked.batch_size, "weight_decay": 5e-4, "epochs": 1000,
-                    "dropout": 0.0},
+            recipe={"batch_size": asked.batch_size, "epochs": 1000},
         )  # fmt: skip
         work = task.work
         assert isinstance(work, TrainingWork)
