@@ -38,8 +38,9 @@ class Checkpoint:
         """
         if not self.store.exists(self.name):
             return None
+        # Outside of what may fail: a store that does not answer says nothing about the state.
+        data = io.BytesIO(self.store.get(self.name))
         try:
-            data = io.BytesIO(self.store.get(self.name))
             state: dict[str, Any] = torch.load(data, map_location=self.device, weights_only=True)
         except Exception:  # a truncated file fails in many ways
             self.delete()
