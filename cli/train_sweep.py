@@ -176,17 +176,31 @@ def command(**options: Any) -> None:
         return  # Another process of the same training speaks.
     folder = shlex.quote(run.location)
     click.echo(f"run: {run.location}")
-    if not len(run.outcomes.cells):
-        click.echo("no training is finished yet: run the other parts of --shard")
+    cells = run.outcomes.cells
+    if not len(cells):
+        click.echo(
+            f"no training has outcomes: `lpa show {folder}` says why; a lower --learning-rate "
+            "diverges less"
+            if run.outcomes.failures
+            else "no training is finished yet: run the other parts of --shard"
+        )
         return
     if report:
         click.echo(f"report: {run.report()}")
     click.echo("next:")
-    click.echo(f"  lpa test {folder}      which classes are lower with the regularizer (Table 1)")
+    if cells.groupby(["model", "axis", "value"]).size().min() > 1:
+        click.echo(
+            f"  lpa test {folder}      which classes are lower with the regularizer (Table 1)"
+        )
+    else:
+        click.echo(
+            "  --seeds 5 in the same command      tests need at least two trainings at a value"
+        )
     click.echo(f"  lpa rank {folder}      the classes that pay most")
-    click.echo(
-        f"  lpa scan --models {folder} --data DATA      what was trained, under augmentation"
-    )
+    if asked["checkpoints"] is None and asked["keep"] != "none":
+        click.echo(
+            f"  lpa scan --models {folder} --data DATA      what was trained, under augmentation"
+        )
 
 
 def _stack(text: str) -> int | str:

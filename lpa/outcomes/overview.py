@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from lpa.axes import format_value
+from lpa.errors import one_line
 from lpa.outcomes.reading import Outcomes
 from lpa.outcomes.record import DIVERGED
 
@@ -70,9 +71,12 @@ class Overview:
     def __str__(self) -> str:
         """Write the overview as plain text."""
         lines = [f"{name.replace('_', ' ')}: {value}" for name, value in self.facts.items()]
-        lines += ["", self.coverage.to_string(index=False)]
+        nothing = not self.facts["units"] and not self.coverage["complete"].any()
+        lines += ["", *["nothing is stored yet; planned are:"] * nothing]
+        lines += self.coverage.to_string(index=False).split("\n")
         if self.damaged:
-            lines += ["", "damaged (the same scan with --repair computes them again):"]
+            again = "scan with --repair" if self.facts["kind"] == "scan" else "command"
+            lines += ["", f"damaged (the same {again} computes them again):"]
             lines += [f"  {name}" for name in self.damaged]
         lines += self._failed()
         if self.skips:
@@ -81,7 +85,7 @@ class Overview:
         versions = ", ".join(f"{name} {number}" for name, number in self.versions.items())
         lines += ["", f"versions: {versions}", "commands:"]
         lines += [f"  {command}" for command in self.commands]
-        return "\n".join(lines)
+        return "\n".join(map(one_line, lines))
 
     def _failed(self) -> list[str]:
         """List what failed, and apart from it the trainings that diverged."""
