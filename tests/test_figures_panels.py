@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -51,7 +52,43 @@ def test_the_heat_map_has_a_cell_for_every_class_and_value(run: Run) -> None:
         )
     assert figure.layout.yaxis.ticktext[1] == "&lt;b&gt;n1&lt;/b&gt;"
     titles = [each.text for each in figure.layout.annotations]
-    assert titles == ["first", "second", "crop (fraction of the view kept)"]
+    assert titles == ["first", "second"]
+    assert figure.layout.title.text == "crop (fraction of the view kept)"
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    "title", ["black and gold garden spider, argiope", "paddle"], ids=["long names", "short names"]
+)
+def test_the_title_of_a_heat_map_is_not_cut_off_in_print(tmp_path: Path, title: str) -> None:
+    playwright = pytest.importorskip("playwright.sync_api")
+    axis = Axis(
+        "blur", "standard deviation in pixels of a 224-pixel view", 0.0, grid=(0.0, 1.0, 2.0)
+    )
+    run = open_run(write_run(tmp_path / "run", titles=("a", "b", "c", title),
+                             axes={axis: axis.grid}, pictures=False))  # fmt: skip
+    path = run.save_figure("class_heatmap", tmp_path / "fig.svg", width="3.25in")
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+        )
+        page = browser.new_page()
+        page.set_content(path.read_text())
+        box = page.evaluate("""() => {
+            const page = document.querySelector("svg.main-svg").getBoundingClientRect();
+            const texts = [...document.querySelectorAll("svg text")];
+            const text = texts.find((each) => each.textContent.startsWith("blur"));
+            const ticks = [...document.querySelectorAll("svg .xtick text")];
+            const box = text.getBoundingClientRect();
+            return {
+                left: box.left - page.left, right: page.right - box.right,
+                below: page.bottom - box.bottom, text: text.textContent,
+                above: box.top - Math.max(...ticks.map((t) => t.getBoundingClientRect().bottom)),
+            };
+        }""")
+        browser.close()
+    assert box.pop("text") == "blur (standard deviation in pixels of a 224-pixel view)"
+    assert min(box.values()) >= 0, box
 
 
 def test_the_heat_map_leaves_what_was_not_measured_empty(run: Run) -> None:

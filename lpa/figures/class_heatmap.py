@@ -8,7 +8,7 @@ from plotly.subplots import make_subplots
 
 from lpa.axes import Axis, format_value
 from lpa.errors import InputError
-from lpa.figures.theme import as_text, dress, empty, line_look, theme
+from lpa.figures.theme import SCREEN_TEXT, as_text, dress, empty, line_look, theme
 
 __all__ = ["class_heatmap"]
 
@@ -67,10 +67,14 @@ def class_heatmap(table: pd.DataFrame, axis: Axis) -> go.Figure:
         )
     dress(figure)
     figure.update_xaxes(type="category", tickangle=0)
-    # One title for all panels.
-    figure.add_annotation(
-        text=as_text(f"{axis.name} ({axis.unit})"), showarrow=False, xref="paper", x=0.5,
-        yref="paper", y=0.0, yshift=-22, yanchor="top",
+    # One title for all panels, in the middle of the figure: where the classes' names leave little
+    # room for cells, one below these would be cut off.
+    figure.update_layout(
+        title={
+            "text": as_text(f"{axis.name} ({axis.unit})"), "font": {"size": SCREEN_TEXT},
+            "xref": "container", "x": 0.5, "xanchor": "center",
+            "yref": "container", "y": 0.0, "yanchor": "bottom", "pad": {"b": 5},
+        }
     )  # fmt: skip
     figure.update_yaxes(
         type="category", autorange="reversed", tickmode="array", automargin=True,

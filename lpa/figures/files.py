@@ -10,6 +10,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from lpa.errors import InputError
+from lpa.figures.theme import SCREEN_TEXT
 from lpa.outcomes import local_path
 
 __all__ = ["SUFFIXES", "check_file", "pixels", "write_figure"]
@@ -25,9 +26,8 @@ PRINT_DOTS = 300.0
 UNITS = {"in": PER_INCH, "cm": PER_INCH / 2.54, "mm": PER_INCH / 25.4, "pt": PER_INCH / 72.0,
          "px": 1.0}  # fmt: skip
 
-SCREEN_TEXT = 13.0
 PRINT_TEXT = 8.0 * PER_INCH / 72.0
-"""Size of text: on a page that is read on a screen, and 8 points in print."""
+"""Size of text in print: 8 points."""
 
 FONTS = "Liberation Sans, Arial, Helvetica, DejaVu Sans, sans-serif"
 """TrueType fonts: what a browser picks for a screen may be embedded as Type 3, which journals and
@@ -146,6 +146,8 @@ def _for_print(figure: go.Figure) -> go.Figure:
         height=None,
     )
     text = {"family": FONTS, "size": PRINT_TEXT}
+    if printed.layout.title.text:
+        printed.update_layout(title_font=text)
     printed.update_annotations(font=text)
     printed.update_xaxes(title_font=text)
     printed.update_yaxes(title_font=text)

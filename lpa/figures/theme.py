@@ -18,6 +18,7 @@ from lpa.axes import Axis, format_value
 from lpa.errors import InputError
 
 __all__ = [
+    "SCREEN_TEXT",
     "accuracy_axis",
     "add_curve",
     "as_text",
@@ -29,6 +30,9 @@ __all__ = [
     "theme",
     "value_axis",
 ]
+
+SCREEN_TEXT = 13.0
+"""Size of text on a page that is read on a screen, in pixels."""
 
 MANY_TICKS = 12
 """Up to so many values are each marked on the axis."""
@@ -191,7 +195,7 @@ def dress(figure: go.Figure) -> go.Figure:
     """Give a figure its font, colours and margins, and return it."""
     look = theme()
     figure.update_layout(
-        font={"family": look["font"], "color": look["light"]["text"], "size": 13},
+        font={"family": look["font"], "color": look["light"]["text"], "size": SCREEN_TEXT},
         paper_bgcolor="white",
         plot_bgcolor="white",
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
