@@ -99,6 +99,18 @@ def test_what_needs_outcomes_says_that_there_are_counts_only() -> None:
     }]  # fmt: skip
 
 
+def test_show_says_that_counts_have_no_images() -> None:
+    table().to_csv("counts.csv", index=False)
+    import_results("counts.csv", "run")
+    seen = lpa.overview("run")
+    assert str(seen).splitlines()[4:7] == [
+        "images: not imported, only counts of right predictions by class",
+        "classes with images: 3",
+        "classes: 3",
+    ]
+    assert seen.to_dict()["images"] is None
+
+
 def test_more_counts_extend_and_the_same_change_nothing() -> None:
     table().to_csv("counts.csv", index=False)
     import_results("counts.csv", "run")

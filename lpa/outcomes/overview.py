@@ -70,7 +70,10 @@ class Overview:
 
     def __str__(self) -> str:
         """Write the overview as plain text."""
-        lines = [f"{name.replace('_', ' ')}: {value}" for name, value in self.facts.items()]
+        facts = {**self.facts}
+        if facts["images"] is None:
+            facts["images"] = "not imported, only counts of right predictions by class"
+        lines = [f"{name.replace('_', ' ')}: {value}" for name, value in facts.items()]
         nothing = not self.facts["units"] and not self.coverage["complete"].any()
         lines += ["", *["nothing is stored yet; planned are:"] * nothing]
         lines += self.coverage.to_string(index=False).split("\n")
@@ -121,8 +124,8 @@ def overview(path: str | os.PathLike[str]) -> Overview:
         "kind": record.kind,
         "data": record.data,
         "split": record.split or "default",
-        "images": len(outcomes.declared),
-        "classes_with_images": len(np.unique(outcomes.declared.label)),
+        "images": None if outcomes.counts_only else len(outcomes.declared),
+        "classes_with_images": _classes_with_images(outcomes),
         "classes": len(record.classes),
         "seed": record.seed,
         "precision": record.precision,
@@ -143,6 +146,12 @@ def overview(path: str | os.PathLike[str]) -> Overview:
         dict(plans[-1].get("versions", {})) if plans else {},
         [str(plan.get("command", "")) for plan in plans],
     )
+
+
+def _classes_with_images(outcomes: Outcomes) -> int:
+    if outcomes.counts_only:
+        return int(outcomes.counts.loc[outcomes.counts["n"] > 0, "class"].nunique())
+    return len(np.unique(outcomes.declared.label))
 
 
 def _coverage(outcomes: Outcomes) -> pd.DataFrame:
