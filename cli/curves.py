@@ -12,12 +12,20 @@ from .choices import (
     run_argument,
     split_option,
 )
+from .epilogs import examples
 from .tables import echo_notes, format_option, print_table
 
 __all__ = ["command"]
 
 
-@click.command("curves")
+@click.command(
+    "curves",
+    epilog=examples(
+        "lpa curves RUN --mean",
+        "lpa curves RUN --classes 'barn spider,canoe' --axis crop",
+        "lpa curves RUN --groups groups.csv --format csv > groups_by_value.csv",
+    ),
+)
 @run_argument
 @click.option(
     "--mean/--by-class",

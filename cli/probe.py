@@ -21,6 +21,7 @@ RECIPE = (
 
 @click.command(
     "probe",
+    short_help="Probe frozen backbones on another data set.",
     epilog=examples(
         "lpa probe",
         "lpa probe inat --data /data/inat2021 --train-split train_mini --backbones runs/rn50-crop",

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from .epilogs import examples
 from .signals import stop_on_signals
 from .values import numbers
 
@@ -20,7 +21,17 @@ RECIPE = (
 """Options that change the recipe; the architecture's own is taken for what is not given."""
 
 
-@click.command("train-sweep")
+@click.command(
+    "train-sweep",
+    short_help="Train over the values of a regularizer, many seeds each.",
+    epilog=examples(
+        "lpa train-sweep",
+        "lpa train-sweep --data photos/ --model resnet50 --values 1,.5,.08 --seeds 5",
+        "lpa train-sweep --regularizer weight_decay --set random_crop=.08 --dry-run",
+        "lpa train-sweep --from 'ckpt/rn50_tau{value}_seed{seed}.pth' --model resnet50 \\",
+        "  --regularizer random_crop --data photos/",
+    ),
+)
 @click.option(
     "--model",
     "--models",
