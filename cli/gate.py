@@ -163,4 +163,4 @@ def _shown(table: pd.DataFrame) -> pd.DataFrame:
 def _markdown(text: str) -> str:
     for sign in "\\`*_[]<>|":
         text = text.replace(sign, f"\\{sign}")
-    return text
+    return "".join(c if c.isprintable() else "�" for c in text)

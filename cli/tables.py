@@ -46,9 +46,9 @@ def print_table(table: pd.DataFrame, form: str, empty: str = "nothing to show") 
         What ``table`` says when there are no rows.
     """
     if form == "csv":
-        from lpa.csv_cells import neutralised
+        from lpa.csv_cells import csv_text
 
-        click.echo(neutralised(table).to_csv(index=False, lineterminator="\n"), nl=False)
+        click.echo(csv_text(table), nl=False)
     elif form == "json":
         click.echo(_json(table))
     elif form == "table" and table.empty:
@@ -180,7 +180,7 @@ _MARKDOWN = {
 
 def _escaped(signs: dict[str, str]) -> Callable[[str], str]:
     table = str.maketrans(signs)
-    return lambda text: text.translate(table)
+    return lambda text: _visible(text.translate(table))
 
 
 def _latex(table: pd.DataFrame) -> list[str]:

@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+import csv
+
 import pandas as pd
 
-__all__ = ["neutralised"]
+__all__ = ["csv_text", "neutralised"]
+
+
+def csv_text(table: pd.DataFrame) -> str:
+    """Return a table as CSV whose text cells no spreadsheet takes for formulas.
+
+    Python 3.11 and 3.12 write a carriage return inside of a cell without quotes, where many readers
+    begin a row: then every text is quoted.
+    """
+    plain = neutralised(table)
+    texts = (text for name in plain for text in plain[name] if isinstance(text, str))
+    quoting = csv.QUOTE_NONNUMERIC if any("\r" in text for text in texts) else csv.QUOTE_MINIMAL
+    return plain.to_csv(index=False, lineterminator="\n", quoting=quoting)
 
 
 def neutralised(table: pd.DataFrame) -> pd.DataFrame:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-__all__ = ["InputError", "Stopped", "unknown"]
+__all__ = ["InputError", "Stopped", "one_line", "unknown"]
 
 
 class InputError(Exception):
@@ -29,7 +29,12 @@ class InputError(Exception):
     is_failure = True
 
     def __init__(self, message: str) -> None:
-        super().__init__(message if message.isprintable() else "".join(map(_shown, message)))
+        super().__init__(one_line(message))
+
+
+def one_line(text: str) -> str:
+    r"""Return a text whose signs that are not printable are written out, as ``\x1b`` or ``\n``."""
+    return text if text.isprintable() else "".join(map(_shown, text))
 
 
 def _shown(sign: str) -> str:

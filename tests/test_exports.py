@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from synthetic import CROP, made_up_cells, made_up_outcomes, made_up_samples, write_run
 
-from lpa.csv_cells import neutralised
+from lpa.csv_cells import csv_text, neutralised
 from lpa.errors import InputError
 from lpa.runs import open_run
 
@@ -120,3 +121,11 @@ def test_only_text_that_spreadsheets_run_is_changed() -> None:
     assert result["text"].isna().tolist() == [False] * 8 + [True]
     assert result["number"].tolist() == list(range(-4, 5))
     assert table["text"][0] == "=1"
+
+
+def test_a_carriage_return_in_a_cell_begins_no_row() -> None:
+    table = pd.DataFrame({"class": ["cat", "a\r=cmd()", "\r"], "n": [1, 2, 3]})
+    text = csv_text(table)
+    rows = list(csv.reader(io.StringIO(text, newline="")))
+    assert rows == [["class", "n"], ["cat", "1"], ["a\r=cmd()", "2"], ["'\r", "3"]]
+    assert csv_text(table[:1]) == "class,n\ncat,1\n"

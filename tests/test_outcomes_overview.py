@@ -105,3 +105,11 @@ def test_the_command_prints_text_or_json(tmp_path: Path) -> None:
     assert record["is_complete"] is True
     assert record["images"] == len(Outcomes(folder).declared)
     assert {row["axis"] for row in record["coverage"]} == {"(identity)", "crop"}
+
+
+def test_a_name_cannot_move_the_cursor_or_begin_a_line(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run", models=["m\x1b[2J"], skips={3: "no\nimage"}, data="a\rb",
+                       pictures=False)  # fmt: skip
+    text = str(overview(folder))
+    assert all(line.isprintable() for line in text.split("\n"))
+    assert r"data: a\rb" in text and r"no\nimage" in text and r"m\x1b[2J" in text
