@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +14,8 @@ from lpa_cli.show import command as show
 from synthetic import CROP, CUTOUT, write_run
 
 from lpa.errors import InputError
-from lpa.outcomes import Outcomes, Store, put_failure
+from lpa.outcomes import Outcomes, Store, create_or_check, put_failure, put_plan
+from lpa.outcomes.counts import put_counts
 from lpa.outcomes.overview import overview
 
 
@@ -113,3 +117,39 @@ def test_a_name_cannot_move_the_cursor_or_begin_a_line(tmp_path: Path) -> None:
     text = str(overview(folder))
     assert all(line.isprintable() for line in text.split("\n"))
     assert r"data: a\rb" in text and r"no\nimage" in text and r"m\x1b[2J" in text
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="threads are counted in /proc")
+def test_nothing_is_left_running_where_the_overview_ends(tmp_path: Path) -> None:
+    """A thread that still starts while the command ends would abort it."""
+    outcomes = Outcomes(write_run(tmp_path / "run", axes={CROP: (1.0, 0.5)}))
+    store = Store(tmp_path / "counts")
+    record = replace(outcomes.record, kind="import", reference={"holds": "counts"})
+    create_or_check(store, record, outcomes.samples)
+    put_plan(store, outcomes.plans[0])
+    put_counts(store, outcomes.counts)
+    program = """
+import os, sys
+import pyarrow.dataset, pyarrow.parquet, pandas
+from lpa.outcomes.overview import overview
+
+def running():
+    tasks = "/proc/self/task"
+    names = [open(f"{tasks}/{task}/comm").read().strip() for task in os.listdir(tasks)]
+    return sorted(name for name in names if name != "jemalloc_bg_thd")
+
+before = running()
+str(overview(sys.argv[1]))
+assert running() == before, (before, running())
+if len(sys.argv) > 2:
+    pyarrow.parquet.read_table(sys.argv[2])
+    assert len(running()) > len(before)  # what is counted can be seen
+"""
+    for arguments in (
+        [str(tmp_path / "run"), str(tmp_path / "run" / "samples.parquet")],
+        [str(tmp_path / "counts")],
+    ):
+        done = subprocess.run(
+            [sys.executable, "-c", program, *arguments], capture_output=True, text=True
+        )
+        assert (done.returncode, done.stderr) == (0, "")

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lpa.errors import InputError
+from lpa.outcomes.parquet_bytes import table_of
 from lpa.outcomes.store import Store
 
 __all__ = ["COUNTS_SCHEMA", "SOURCE", "put_counts", "read_counts"]
@@ -67,7 +68,7 @@ def read_counts(store: Store, folder: str = "counts") -> pd.DataFrame:
     tables = [COUNTS_SCHEMA.empty_table()]
     for name in store.list(folder):
         try:
-            table = pq.read_table(io.BytesIO(store.get(name))).cast(COUNTS_SCHEMA)
+            table = table_of(store.get(name)).cast(COUNTS_SCHEMA)
             _check(table)
             tables.append(table)
         except (pa.ArrowException, OSError, ValueError) as error:
@@ -75,7 +76,7 @@ def read_counts(store: Store, folder: str = "counts") -> pd.DataFrame:
             raise InputError(
                 f"{store}/{name} is damaged: delete the file and run the same {what} again"
             ) from error
-    frame: pd.DataFrame = pa.concat_tables(tables).to_pandas()
+    frame: pd.DataFrame = pa.concat_tables(tables).to_pandas(use_threads=False)
     return frame.astype({"model": object, "axis": object, "class": object})
 
 

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lpa.errors import InputError
+from lpa.outcomes.parquet_bytes import table_of
 
 __all__ = ["SAMPLES_SCHEMA", "Samples"]
 
@@ -126,7 +127,7 @@ class Samples:
             For bytes that are no such table.
         """
         try:
-            table = pq.read_table(io.BytesIO(data)).select(SAMPLES_SCHEMA.names)
+            table = table_of(data).select(SAMPLES_SCHEMA.names)
             table = table.cast(SAMPLES_SCHEMA)
             if any(column.null_count for column in table.columns):
                 raise ValueError("an empty cell")
