@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -43,6 +44,8 @@ def serving() -> Iterator[Server]:
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = Server()
     server.start()
+    # Its objects live as long as the process.
+    urllib.request.urlopen(f"{server.address}/moto-api/reset", data=b"").close()
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {
             "AWS_ACCESS_KEY_ID": "key",
