@@ -74,6 +74,8 @@ RECIPE = (
 @click.option("--hold-out", type=float, help="Share of the training images to choose on.")
 @click.option("--refit/--no-refit", default=None, help="Train the chosen head on all of them.")
 @click.option("--standardise/--no-standardise", default=None, help="Features to mean 0, std 1.")
+@click.option("--aug", metavar="NAME=VALUE", help="Train heads on draws of it, too, e.g. crop=.5.")
+@click.option("--views", type=int, metavar="K", help="How many draws. [default: 1]")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of every random number.")
 @click.option(
     "--device",

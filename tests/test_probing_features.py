@@ -21,8 +21,9 @@ from lpa.errors import InputError
 from lpa.models.loaded import LoadedModel
 from lpa.outcomes import Samples
 from lpa.probing import features
+from lpa.probing.augmented import AugmentedView
 from lpa.probing.feature_files import FeatureFile
-from lpa.probing.features import AugmentedView, extract
+from lpa.probing.features import extract
 
 
 @pytest.fixture(autouse=True)

@@ -76,8 +76,13 @@ def probe(
     recipe : mapping, optional
         Fields of :class:`~lpa.plans.head_recipe.HeadRecipe` that differ from its defaults:
         ``epochs``, ``learning_rates``, ``weight_decays``, ``seeds``, ``hold_out``, ...
+    aug : str, optional
+        One augmentation at one strength (``"crop=.5"``): heads are trained on random draws of it
+        beside the plain view.
+    views : int, optional
+        How many draws; default 1.
     seed : int
-        Of the order in which heads see the features.
+        Of the order in which heads see the features, and of the draws.
     device, workers, shard
         As for :func:`lpa.scan`.
     precision : str

@@ -37,6 +37,8 @@ def asking(plan: ProbePlan, store: Store, *, named: bool) -> str:
         "seed": plan.seed or None,
         "precision": None if plan.precision == "auto" else plan.precision,
         "store": None if plan.stored == "float16" else plan.stored,
+        "aug": plan.aug,
+        "views": plan.views,
     }
     return _command(plan, store, options) if named else _call(plan, store, options)
 

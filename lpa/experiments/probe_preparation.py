@@ -41,6 +41,7 @@ from lpa.outcomes import (
     read_record,
 )
 from lpa.plans import HeadRecipe, ProbePlan, probed_axes
+from lpa.probing.augmented import AugmentedView, augmented_views
 from lpa.probing.backbones import Backbone, find_backbones
 from lpa.probing.pooled import feature_interface
 from lpa.training.regularizers import parse_regularizer
@@ -64,6 +65,8 @@ def prepare_probe(
     limit: int | None = None,
     classes: str | os.PathLike[str] | None = None,
     recipe: Mapping[str, Any] | None = None,
+    aug: str | None = None,
+    views: int | None = None,
     seed: int = 0,
     device: str = "auto",
     precision: str = "auto",
@@ -124,10 +127,13 @@ def prepare_probe(
         recipe=_recipe(recipe),
         stored=store,  # type: ignore[arg-type]
         overrides=overrides.to_dict(),
+        aug=aug,
+        views=views,
         shard=shard,
         images_at_once=images_at_once,
         workers=min(8, os.cpu_count() or 1) if workers is None else workers,
     )
+    augmented = augmented_views(aug, views, seed)
     folder = Store(_default_out(plan, found) if out is None else out)
     check_folder(folder)
     present = read_record(folder) if folder.exists("run.json") else None
@@ -138,13 +144,13 @@ def prepare_probe(
     record = check_record(folder, record, parts.test.samples)
     check_training(folder, record, parts)
     _say_data(say, chosen, parts, test_share)
-    models = _models(plan, record, parts, found, say)
+    models = _models(plan, record, parts, found, augmented, say)
     check_same_models(folder, models, "give another --out DIR")
     probes = _probes(plan, record, models, found)
     _check_same_backbones(folder, probes)
-    _say_heads(say, plan.recipe)
+    _say_heads(say, plan.recipe, augmented)
     options = ExtractionOptions(
-        record.precision, plan.stored, cache, plan.workers, plan.images_at_once
+        record.precision, plan.stored, cache, plan.workers, plan.images_at_once, augmented
     )
     work = ProbeWork(
         folder, record, probes, parts, plan.recipe, options, source_counts(found), devices
@@ -261,6 +267,7 @@ def _models(
     record: RunRecord,
     parts: Parts,
     found: Sequence[Backbone],
+    augmented: Sequence[AugmentedView],
     say: Callable[[str], None],
 ) -> dict[str, dict[str, Any]]:
     """Return what is known of each of the run's models, after loading one backbone of each.
@@ -279,6 +286,7 @@ def _models(
             "stored": plan.stored,
             "overrides": dict(plan.overrides),
             "recipe": plan.recipe.to_dict(),
+            "augmented": [one.record for one in augmented],
             "training": parts.train.samples.fingerprint,
             "classes": list(record.classes.names),
         }
@@ -290,7 +298,12 @@ def _models(
             "weights": loaded.weights if len(own) == 1 else f"{len(own)} backbones, frozen",
             "preprocessing": loaded.preprocessing,
             "features": interface.description,
-            "recipe": {**plan.recipe.to_dict(), "store": plan.stored},
+            "recipe": {
+                **plan.recipe.to_dict(),
+                "store": plan.stored,
+                "aug": plan.aug,
+                "views": len(augmented),
+            },
             "training": parts.train.samples.fingerprint,
             "notes": list(loaded.notes),
             "members": [],
@@ -373,7 +386,9 @@ def _say_data(
             )
 
 
-def _say_heads(say: Callable[[str], None], recipe: HeadRecipe) -> None:
+def _say_heads(
+    say: Callable[[str], None], recipe: HeadRecipe, augmented: Sequence[AugmentedView]
+) -> None:
     pairs = len(recipe.pairs)
     chosen = (
         f", the best of {pairs} (learning rate, weight decay) on {recipe.hold_out:.0%} of what is "
@@ -383,3 +398,10 @@ def _say_heads(say: Callable[[str], None], recipe: HeadRecipe) -> None:
     )
     seeds = f", mean of {recipe.seeds} seeds" if recipe.seeds > 1 else ""
     say(f"heads: one linear head a backbone{chosen}{seeds}")
+    if augmented:
+        first = augmented[0]
+        draws = "a draw" if len(augmented) == 1 else f"{len(augmented)} draws"
+        say(
+            f"       trained on the plain view and on {draws} of {first.spec.name} "
+            f"{format_value(first.value)}"
+        )

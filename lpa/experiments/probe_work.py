@@ -89,8 +89,17 @@ class ProbeWork:
 
     def total(self, units: Sequence[WorkUnit]) -> int:
         """Return the images of all probes, counted once for features and once for heads."""
-        images = len(self.parts.train) + len(self.parts.test)
-        return 2 * images * sum(len(unit.cells) for unit in units)
+        return 2 * self.images * sum(len(unit.cells) for unit in units)
+
+    @property
+    def images(self) -> int:
+        """Images that go through a backbone: to train on, in each view, and to evaluate."""
+        return self.rows + len(self.parts.test)
+
+    @property
+    def rows(self) -> int:
+        """Rows of features to train on: images in each view."""
+        return len(self.parts.train) * (1 + len(self.options.augmented))
 
     def workers(
         self, samples: Samples, stop: threading.Event, tick: Callable[[int], None]
@@ -133,7 +142,7 @@ class ProbeWork:
         devices = len(self.devices)
         if not cells:
             return CellEstimate(0, 0, self.what, 0, 0.0, devices, 0)
-        images = len(self.parts.train) + len(self.parts.test)
+        images = self.images
         width, each = self._time_features(self.probes[cells[0].id])
         seconds = len(cells) * (images * each + self._time_heads(width))
         row = width * np.dtype(self.options.stored).itemsize
@@ -151,7 +160,7 @@ class ProbeWork:
         )
         model = probed.backbone.load()
         with tempfile.TemporaryDirectory() as folder:
-            options = replace(self.options, cache=folder)
+            options = replace(self.options, cache=folder, augmented=())
             width = 0
             for part in (few, more):
                 worker = self._worker(
@@ -161,7 +170,7 @@ class ProbeWork:
                 files = worker.extracted([model], lambda images: None)
                 seconds = time.monotonic() - began
                 assert files is not None
-                width = files[0][0].features.shape[1]
+                width = files[0][1].features.shape[1]
         return width, seconds / len(rows)
 
     def _time_heads(self, width: int) -> float:
@@ -180,4 +189,4 @@ class ProbeWork:
             lambda: len(ticks) > TIMED_BATCHES, lambda images: ticks.append(time.monotonic())
         )
         each = (ticks[-1] - ticks[0]) / (len(ticks) - 1) / size
-        return each * training.total * len(self.parts.train) / count
+        return each * training.total * self.rows / count

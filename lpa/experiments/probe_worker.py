@@ -20,11 +20,13 @@ from lpa.forward import MeasuredModel, columns
 from lpa.models.loaded import LoadedModel
 from lpa.outcomes import COLUMNS, Cell, Samples, Store, WorkUnit, put_failure, write_unit
 from lpa.plans import HeadRecipe
+from lpa.probing.augmented import AugmentedView
 from lpa.probing.backbones import Backbone
 from lpa.probing.batches import parts, read
 from lpa.probing.feature_files import FeatureFile, Features
 from lpa.probing.features import SHARD, extract
 from lpa.probing.head_training import HeadTraining
+from lpa.probing.joined import joined
 from lpa.probing.linear import TrainedHeads
 from lpa.probing.table import FeatureTable
 from lpa.training.checkpoint import Checkpoint
@@ -40,6 +42,10 @@ FEW_PRODUCTS = 2**27
 
 AT_ONCE = 256
 """Images evaluated at once; always the same, since the last bits of a product depend on it."""
+
+
+TrainingFiles = list[FeatureFile]
+"""Features to train on, of each view."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +65,8 @@ class ExtractionOptions:
     cache: Any
     workers: int
     batch_size: int | None
+    augmented: tuple[AugmentedView, ...] = ()
+    """Views of the images that heads are trained on, beside the plain one."""
 
 
 class ProbeWorker:
@@ -128,7 +136,7 @@ class ProbeWorker:
 
     def _features(
         self, probes: Sequence[Probed], summary: CellSummary
-    ) -> list[tuple[Cell, FeatureFile, FeatureFile]] | None:
+    ) -> list[tuple[Cell, TrainingFiles, FeatureFile]] | None:
         """Return the features of the backbones that have some; None when stopped."""
         loaded: list[tuple[Cell, LoadedModel]] = []
         for probed in probes:
@@ -150,7 +158,7 @@ class ProbeWorker:
 
     def _one_by_one(
         self, loaded: Sequence[tuple[Cell, LoadedModel]], budget: _Budget, summary: CellSummary
-    ) -> list[tuple[Cell, FeatureFile, FeatureFile]] | None:
+    ) -> list[tuple[Cell, TrainingFiles, FeatureFile]] | None:
         """Find out which backbones fail; what the others have done is not done again."""
         found = []
         for cell, model in loaded:
@@ -167,27 +175,34 @@ class ProbeWorker:
 
     @property
     def images(self) -> int:
-        """Images of the target: those to train on and those to evaluate."""
-        return len(self.train) + len(self.evaluated)
+        """Images that go through a backbone: to train on, in each view, and to evaluate."""
+        return len(self.train) * (1 + len(self.options.augmented)) + len(self.evaluated)
 
     def extracted(
         self, models: Sequence[LoadedModel], tick: Callable[[int], object]
-    ) -> list[tuple[FeatureFile, FeatureFile]] | None:
+    ) -> list[tuple[TrainingFiles, FeatureFile]] | None:
         """Return each backbone's features of the training and the evaluated images.
+
+        Those to train on come view by view, the plain one first.
 
         Raises
         ------
         InputError
             As :func:`lpa.probing.features.extract`.
         """
-        found = []
+        found: list[list[list[FeatureFile]]] = []
         pixels = SHARD * max(math.prod(model.view.size) for model in models)
-        for part in (self.train, self.evaluated):
+        plain = (None,)
+        for part, views in (
+            (self.train, (*plain, *self.options.augmented)),
+            (self.evaluated, plain),
+        ):
             with one_thread_where(pixels <= FEW_PIXELS, self.device):
                 files = extract(
                     models,
                     part.source,
                     part.samples,
+                    views=views,
                     device=self.device,
                     precision=self.options.precision,
                     stored=self.options.stored,  # type: ignore[arg-type]
@@ -199,18 +214,18 @@ class ProbeWorker:
                 )
             if files is None:
                 return None
-            found.append([file for (file,) in files])
-        return list(zip(*found, strict=True))
+            found.append(files)
+        return [(train, evaluated) for train, (evaluated,) in zip(*found, strict=True)]
 
     # ---- heads ---------------------------------------------------------------------------
 
     def _probe(
-        self, cell: Cell, train: FeatureFile, evaluated: FeatureFile, summary: CellSummary
+        self, cell: Cell, train: TrainingFiles, evaluated: FeatureFile, summary: CellSummary
     ) -> bool:
         """Train, evaluate and store the head of one backbone; False when stopped."""
         began = time.monotonic()
         checkpoint = Checkpoint(self.store, cell.id, self.device)
-        table = train.table(self.train.samples)
+        table = joined([file.table(self.train.samples) for file in train])
         try:
             with one_thread_where(self._tiny(table), self.device):
                 trained = self._trained(table, checkpoint)

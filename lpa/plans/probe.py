@@ -82,6 +82,10 @@ class ProbePlan:
         Type of the features in the cache.
     overrides : mapping
         What replaces the backbones' own preprocessing.
+    aug : str or None
+        Augmentation, at one strength, of which draws are trained on beside the plain view.
+    views : int or None
+        How many draws.
     shard : (int, int) or None
         Part i of n of the work, counted from 1.
     images_at_once : int or None
@@ -106,6 +110,8 @@ class ProbePlan:
     recipe: HeadRecipe = field(default_factory=HeadRecipe)
     stored: Literal["float16", "float32"] = "float16"
     overrides: Mapping[str, Any] = field(default_factory=dict)
+    aug: str | None = None
+    views: int | None = None
     shard: tuple[int, int] | None = None
     images_at_once: int | None = None
     workers: int = 2
@@ -156,6 +162,8 @@ class ProbePlan:
             "recipe": self.recipe.to_dict(),
             "stored": self.stored,
             "overrides": dict(self.overrides),
+            "aug": self.aug,
+            "views": self.views,
         }
 
 

@@ -33,10 +33,23 @@ def epoch_order(keys: npt.NDArray[np.uint64], seed: int, head_seed: int, epoch: 
     Returns
     -------
     array of int64, shape [N]
-        Positions in ``keys``; so stopping and going on do not matter.
+        Positions in ``keys``; so stopping and going on do not matter. Where a key stands several
+        times (augmented views of one image, copies) each time has a number of its own.
     """
-    random = uniforms(keys, f"probe order {head_seed}", 1, seed, epoch)[:, 0]
-    return np.argsort(random, kind="stable")
+    again = _occurrences(keys)
+    random = uniforms(keys, f"probe order {head_seed}", 1 + again.max(initial=0), seed, epoch)
+    return np.argsort(random[np.arange(len(keys)), again], kind="stable")
+
+
+def _occurrences(keys: npt.NDArray[np.uint64]) -> Rows:
+    """Return how often each key stood there before."""
+    order = np.argsort(keys, kind="stable")
+    at = np.arange(len(keys))
+    first = np.ones(len(keys), dtype=bool)
+    first[1:] = keys[order][1:] != keys[order][:-1]
+    found = np.empty(len(keys), dtype=np.int64)
+    found[order] = at - np.maximum.accumulate(np.where(first, at, 0))
+    return found
 
 
 def parts(rows: Rows, size: int) -> Iterator[Rows]:
@@ -63,6 +76,6 @@ def read(
     labels : Tensor of int64, shape [B]
     """
     rows = np.sort(rows)
-    features: npt.NDArray[Any] = np.take(table.features, rows, axis=0)
+    features: npt.NDArray[Any] = table.features[rows]
     labels = np.take(table.labels, rows)
     return torch.from_numpy(features).to(device), torch.from_numpy(labels).to(device)

@@ -27,10 +27,22 @@ from typing import IO, Any, Literal, Self
 import numpy as np
 import numpy.typing as npt
 
-from lpa.cache_files import AGAIN, HEADER, digest, explained, header, plain_json, read_header
+from lpa.cache_files import (
+    AGAIN,
+    HEADER,
+    MISSTATED,
+    damaged,
+    digest,
+    explained,
+    header,
+    plain_json,
+    read_header,
+)
 from lpa.errors import InputError
+from lpa.json_text import read_json
 from lpa.outcomes import Samples
 from lpa.outcomes.cells import content_hash
+from lpa.probing.table import FeatureRows
 
 __all__ = ["LARGEST", "WHAT", "FeatureContents", "FeatureFile", "FeatureWriter", "Features"]
 
@@ -117,7 +129,7 @@ class Features:
 
     Attributes
     ----------
-    features : array of float16 or float32, shape [N, dim]
+    features : FeatureRows of float16 or float32, shape [N, dim]
         Memory-mapped.
     labels : array of int64, shape [N]
         The run's classes.
@@ -125,7 +137,7 @@ class Features:
         The images' keys.
     """
 
-    features: npt.NDArray[Any]
+    features: FeatureRows
     labels: Integers
     keys: npt.NDArray[np.uint64]
 
@@ -302,7 +314,7 @@ class FeatureWriter:
             try:
                 values = json.loads(line)
                 shard = _Shard(**{**values, "error": tuple(values["error"])})
-            except (ValueError, TypeError, KeyError):
+            except (ValueError, TypeError, KeyError, RecursionError):
                 break
             expected = min(self.shard_size, self.contents.count - self.done * self.shard_size)
             data = self._file.read(shard.rows * self.contents.row_bytes)
@@ -376,20 +388,30 @@ class FeatureFile:
         path = contents.path(folder)
         with path.open("rb") as file:
             facts = read_header(path, file.read(HEADER), MAGIC, WHAT)
-            _check_facts(path, facts, contents)
-            expected = HEADER + facts["body_bytes"] + facts["tail_bytes"]
-            length = file.seek(0, os.SEEK_END)
-            if length != expected:
-                raise InputError(
-                    f"{path} has {length:,} bytes, expected {expected:,}: it was cut short or "
-                    f"changed; {AGAIN}"
-                )
-            file.seek(HEADER + facts["body_bytes"])
-            tail = file.read(facts["tail_bytes"])
+            try:
+                return cls._checked(path, file, facts, contents)
+            except MISSTATED as error:
+                raise damaged(path) from error
+
+    @classmethod
+    def _checked(
+        cls, path: Path, file: IO[bytes], facts: dict[str, Any], contents: FeatureContents
+    ) -> FeatureFile:
+        """Open what the header describes; whatever it lacks or misstates raises a plain error."""
+        _check_facts(path, facts, contents)
+        expected = HEADER + facts["body_bytes"] + facts["tail_bytes"]
+        length = file.seek(0, os.SEEK_END)
+        if length != expected:
+            raise InputError(
+                f"{path} has {length:,} bytes, expected {expected:,}: it was cut short or "
+                f"changed; {AGAIN}"
+            )
+        file.seek(HEADER + facts["body_bytes"])
+        tail = file.read(facts["tail_bytes"])
         if digest(tail) != facts["tail_digest"]:
             raise InputError(f"{path} is damaged in its index; {AGAIN}")
         rows = facts["rows"]
-        rest = json.loads(tail[8 * rows :])
+        rest = read_json(tail[8 * rows :])
         kind = np.dtype(contents.stored).newbyteorder("<")
         mapped = np.memmap(path, kind, "r", offset=HEADER, shape=(rows, contents.dim))
         return cls(

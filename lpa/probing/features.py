@@ -1,6 +1,6 @@
 """Features of frozen backbones: every image decoded once, seen by all of them, kept in files.
 
-Work goes shard by shard, the next one decoded in threads while the present one is computed. A
+Work goes shard by shard; on a GPU the next one is decoded while the present one is computed. A
 batch never reaches over the end of a shard, so that a kill and a new start change no batch, and
 with that no bit of the features.
 """
@@ -22,13 +22,13 @@ from torch import Tensor
 
 from lpa.augmentations import build
 from lpa.augmentations.augmentation import Augmentation
-from lpa.augmentations.specs import AugmentationSpec
 from lpa.cache_files import cache_folder, check_space
 from lpa.datasets.source import Source
 from lpa.errors import InputError
 from lpa.forward import DeviceModel, MeasuredModel
 from lpa.models.loaded import LoadedModel
 from lpa.outcomes import Samples
+from lpa.probing.augmented import AugmentedView
 from lpa.probing.feature_files import (
     LARGEST,
     WHAT,
@@ -39,46 +39,13 @@ from lpa.probing.feature_files import (
 from lpa.probing.pooled import FeatureInterface, feature_interface
 from lpa.streams import Batches, Shard, ShardReader
 
-__all__ = ["SHARD", "AugmentedView", "contents_of", "extract"]
+__all__ = ["SHARD", "contents_of", "extract"]
 
 SHARD = 128
 """Consecutive samples of a shard: what a kill loses at most."""
 
 MEASURED_SHARDS, MEASURED_ROWS = 16, 16
 """The error is measured on the first rows of one shard among so many."""
-
-
-@dataclass(frozen=True)
-class AugmentedView:
-    """One random draw of an augmentation at a strength, in place of the plain view.
-
-    Attributes
-    ----------
-    spec : AugmentationSpec
-    value : float
-        Strength.
-    draw : int
-        Number of the draw, from 0.
-    seed : int
-        The run's.
-    """
-
-    spec: AugmentationSpec
-    value: float
-    draw: int = 0
-    seed: int = 0
-
-    @property
-    def record(self) -> dict[str, object]:
-        """What its pixels depend on."""
-        return {
-            "name": self.spec.name,
-            "options": dict(self.spec.options),
-            "revision": self.spec.revision,
-            "value": self.value,
-            "draw": self.draw,
-            "seed": self.seed,
-        }
 
 
 def contents_of(
@@ -265,7 +232,9 @@ class _Extraction:
 
     def _read(self, reader: ShardReader, number: int, shards: int) -> Shard:
         reader.prefetch(number)
-        if number + 1 < shards:
+        # On a CPU both want the same cores, and threads that wait for each other cost more than
+        # decoding: there a shard is decoded by all workers, then computed by all threads.
+        if number + 1 < shards and self.device.type != "cpu":
             reader.prefetch(number + 1)
         try:
             return reader.read(number)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +10,7 @@ import torch
 from torch import Tensor
 
 from lpa.errors import InputError
+from lpa.probing.table import FeatureRows
 
 __all__ = ["IMAGES_AT_ONCE", "Standardisation", "standardisation"]
 
@@ -40,7 +40,7 @@ class Standardisation:
 
 
 def standardisation(
-    features: npt.NDArray[Any],
+    features: FeatureRows,
     *,
     standardise: bool = True,
     device: torch.device | str = "cpu",

@@ -9,7 +9,21 @@ import numpy.typing as npt
 
 from lpa.errors import InputError
 
-__all__ = ["FeatureTable", "check_table"]
+__all__ = ["FeatureRows", "FeatureTable", "check_table"]
+
+
+class FeatureRows(Protocol):
+    """Rows of features: an array, mapped or not, or several arrays one after the other."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """[N, D]."""
+
+    def __len__(self) -> int:
+        """Return N."""
+
+    def __getitem__(self, rows: Any, /) -> Any:
+        """Return the rows of a slice or of an array of positions, as an array."""
 
 
 class FeatureTable(Protocol):
@@ -23,7 +37,7 @@ class FeatureTable(Protocol):
     """
 
     @property
-    def features(self) -> npt.NDArray[Any]:
+    def features(self) -> FeatureRows:
         """Features, [N, D]."""
 
     @property
