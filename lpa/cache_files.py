@@ -15,12 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from lpa.errors import InputError
+from lpa.json_text import read_json
 
 __all__ = [
     "AGAIN",
     "HEADER",
+    "MISSTATED",
     "cache_folder",
     "check_space",
+    "damaged",
     "digest",
     "explained",
     "header",
@@ -30,6 +33,9 @@ __all__ = [
 
 HEADER = 4_096
 """Bytes before the content: a page, so that it is mapped from the page's end."""
+
+MISSTATED = (KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError)
+"""What reading a file raises whose header lacks something or misstates it."""
 
 AGAIN = "delete it and run the same command again"
 
@@ -113,9 +119,19 @@ def read_header(path: Path, data: bytes, magic: bytes, what: str) -> dict[str, A
         )
     digits, _, rest = data[len(magic) :].partition(b"\n")
     if digest(rest).encode() != digits:
-        raise InputError(f"{path} is damaged in its header; {AGAIN}")
-    facts: dict[str, Any] = json.loads(rest)
+        raise damaged(path)
+    try:
+        facts = read_json(rest)
+    except ValueError as error:
+        raise damaged(path) from error
+    if not isinstance(facts, dict):
+        raise damaged(path)
     return facts
+
+
+def damaged(path: Path) -> InputError:
+    """Say that a file's header does not say what it must."""
+    return InputError(f"{path} is damaged in its header; {AGAIN}")
 
 
 def _gigabytes(count: int) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from lpa.errors import InputError
 from lpa.json_text import read_json
+from lpa.user_paths import user_path
 
 __all__ = ["EXPECTED", "ordered_names", "read_classes_file"]
 
@@ -30,7 +30,7 @@ def read_classes_file(path: str | os.PathLike[str]) -> list[str]:
         For a file that cannot be read or holds something else.
     """
     try:
-        text = Path(path).expanduser().read_text(encoding="utf-8-sig")
+        text = user_path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
             f"classes file {str(path)!r} cannot be read ({type(error).__name__}); expected text "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from typing import Literal
 
 import pandas as pd
 
@@ -17,7 +18,9 @@ def csv_text(table: pd.DataFrame) -> str:
     """
     plain = neutralised(table)
     texts = (text for name in plain for text in plain[name] if isinstance(text, str))
-    quoting = csv.QUOTE_NONNUMERIC if any("\r" in text for text in texts) else csv.QUOTE_MINIMAL
+    quoting: Literal[0, 2] = 0
+    if any("\r" in text for text in texts):
+        quoting = csv.QUOTE_NONNUMERIC
     return plain.to_csv(index=False, lineterminator="\n", quoting=quoting)
 
 

@@ -176,6 +176,11 @@ def test_the_python_form_says_the_same():
             "True, False, None, tuples and {alpha}",
         ),
         (
+            "kornia:RandomGamma(*{alpha})@1,2",
+            "kornia:RandomGamma: argument *{alpha} is no plain value; expected numbers, strings, "
+            "True, False, None, tuples and {alpha}",
+        ),
+        (
             "kornia:RandomGamma(**{})@1,2",
             "kornia:RandomGamma: ** is not read; write each argument out",
         ),

@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 LEVELS = [
-    {"errors", "json_text"},
+    {"errors", "json_text", "user_paths"},
     {"axes", "views", "classes", "class_files", "csv_cells", "cache_files"},
     {"plans"},
     {"outcomes"},

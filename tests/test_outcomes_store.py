@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lpa.errors import InputError
-from lpa.outcomes import Store
+from lpa.outcomes import Store, read_record
 
 
 def test_what_was_put_is_got_listed_and_deleted(tmp_path: Path) -> None:
@@ -88,3 +88,20 @@ def test_temporary_files_of_a_killed_writer_are_not_listed(tmp_path: Path) -> No
     store.put("units/a.bin", b"one")
     (tmp_path / "units" / ".put-killed").write_bytes(b"half")
     assert store.list("units") == ["units/a.bin"]
+
+
+def test_links_to_themselves_and_pipes_are_no_objects(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.put("units/a", b"a")
+    (tmp_path / "units" / "self").symlink_to(tmp_path / "units" / "self")
+    os.mkfifo(tmp_path / "units" / "pipe")
+    assert store.list("units") == ["units/a"]
+    assert not store.exists("units/self") and not store.exists("x" * 5000)
+
+
+def test_a_name_that_no_folder_can_have_is_no_run(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        read_record(Store(tmp_path / ("x" * 5000)))
+    assert str(caught.value).endswith(
+        " cannot be read (File name too long); expected the folder of a run"
+    )

@@ -20,6 +20,7 @@ import tiny
 import torch
 from PIL import Image
 
+from lpa.cache_files import HEADER, header
 from lpa.datasets import open_data
 from lpa.datasets.selection import index_samples
 from lpa.errors import InputError
@@ -341,4 +342,19 @@ def test_a_folder_that_cannot_be_is_named(tmp_path: Path) -> None:
     assert str(caught.value) == (
         f"cannot write the pixel cache to {tmp_path / 'file'} (file exists); expected a writable "
         "folder: give another with --cache"
+    )
+
+
+@pytest.mark.parametrize(
+    "facts", [[], {}, {"format": 1}, {"format": 1, "key": "KEY", "images": "5"}]
+)
+def test_a_header_that_says_something_else_is_refused(tmp_path: Path, facts: Any) -> None:
+    contents = written(tmp_path)
+    path = contents.path(tmp_path)
+    if "key" in facts:
+        facts["key"] = contents.key
+    data = path.read_bytes()
+    path.write_bytes(header(pixel_cache.MAGIC, facts) + data[HEADER:])
+    assert refusal(tmp_path, contents) == (
+        f"{path} is damaged in its header; delete it and run the same command again"
     )

@@ -76,7 +76,7 @@ def _call(text: str) -> ast.Call:
     """Parse ``Class(arguments)``."""
     try:
         node = ast.parse(text, mode="eval").body
-    except (SyntaxError, ValueError, RecursionError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         node = None
     if isinstance(node, ast.Name):
         node = ast.Call(node, [], [])
@@ -104,11 +104,11 @@ def _literals(call: ast.Call, alpha: float) -> tuple[list[Any], dict[str, Any]]:
 
     def literal(node: ast.expr) -> Any:
         written = _compact(node)
-        # A fresh copy: the transformer rewrites what it visits.
-        copy = ast.parse(written, mode="eval").body
         try:
+            # A fresh copy: the transformer rewrites what it visits.
+            copy = ast.parse(written, mode="eval").body
             return ast.literal_eval(filled.visit(copy))
-        except (ValueError, TypeError, RecursionError):
+        except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
             raise InputError(
                 f"kornia:{ast.unparse(call.func)}: argument {written} is no plain value; expected "
                 "numbers, strings, True, False, None, tuples and {alpha}"

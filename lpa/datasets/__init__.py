@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from lpa.datasets.source import Source
 from lpa.errors import InputError, unknown
+from lpa.user_paths import exists, user_path
 
 if TYPE_CHECKING:
     from lpa.datasets.selection import index_samples, select
@@ -153,8 +154,8 @@ def _open_text(text: str, split: str | None) -> Source:
     if text in DATASETS:
         source = _load(DATASETS[text][1])(None, split)
         return source
-    path = Path(text).expanduser()
-    if text and path.exists():
+    path = user_path(text)
+    if text and exists(path):
         return _open_path(path, path.absolute().name, split)
     name, equals, rest = text.partition("=")
     if equals and name and rest:
@@ -172,8 +173,8 @@ def _open_text(text: str, split: str | None) -> Source:
 
 
 def _existing(text: str) -> Path:
-    path = Path(text).expanduser()
-    if not path.exists():
+    path = user_path(text)
+    if not exists(path):
         raise InputError(
             f"data path {text!r} does not exist; expected a folder of images, a CSV manifest or "
             f"Parquet files, or one of {', '.join(DATASETS)}"

@@ -21,11 +21,11 @@ __all__ = ["Undecodable", "decode"]
 
 
 FORMATS = (
-    "AVIF", "BMP", "DIB", "GIF", "ICO", "JPEG", "JPEG2000", "PCX", "PNG", "PPM", "PSD", "QOI", "TGA",
-    "TIFF", "WEBP",
+    "AVIF", "BMP", "DIB", "GIF", "ICO", "JPEG", "JPEG2000", "PCX", "PNG", "PPM", "PSD", "QOI",
+    "TGA", "TIFF", "WEBP",
 )  # fmt: skip
-"""What is decoded. Of what else Pillow reads, EPS would start Ghostscript on the bytes of a data set,
-and whether a machine has that would decide what is skipped."""
+"""What is decoded. Of what else Pillow reads, EPS would start Ghostscript on the bytes of a data
+set, and whether a machine has that would decide what is skipped."""
 
 
 class Undecodable(Exception):  # noqa: N818 - a finding about the data, not an error
@@ -52,8 +52,8 @@ def decode(raw: bytes | npt.NDArray[np.uint8]) -> Image.Image:
     Raises
     ------
     Undecodable
-        For empty, truncated or foreign bytes (:data:`FORMATS`), and for an image of more pixels than
-        ``PIL.Image.MAX_IMAGE_PIXELS`` (a decompression bomb).
+        For empty, truncated or foreign bytes (:data:`FORMATS`), and for an image of more pixels
+        than ``PIL.Image.MAX_IMAGE_PIXELS`` (a decompression bomb).
     """
     if isinstance(raw, np.ndarray):
         pixels = raw[:, :, 0] if raw.ndim == 3 and raw.shape[2] == 1 else raw

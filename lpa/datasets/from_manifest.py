@@ -19,6 +19,7 @@ from lpa.datasets.source import (
     classes_of_labels,
 )
 from lpa.errors import InputError
+from lpa.user_paths import is_file
 
 __all__ = ["open_path", "recognises"]
 
@@ -54,7 +55,7 @@ def open_path(path: Path, name: str, split: str | None) -> Source:
     entries = []
     for file, label, part, line in rows:
         place = path.parent / file
-        if not place.is_file():
+        if not is_file(place):
             raise InputError(
                 f"{path}, line {line}, column 'path': {file!r} is no file; expected a path "
                 "relative to the manifest"

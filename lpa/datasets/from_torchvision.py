@@ -7,12 +7,12 @@ one line where that is wanted, which the message names.
 from __future__ import annotations
 
 import inspect
-from pathlib import Path
 from typing import Any
 
 from lpa.datasets.from_dataset import source_of_parts
 from lpa.datasets.source import Source, choose_splits
 from lpa.errors import InputError, unknown
+from lpa.user_paths import is_folder, user_path
 
 __all__ = ["open_torchvision"]
 
@@ -40,9 +40,9 @@ def open_torchvision(text: str, split: str | None) -> Source:
         raise InputError(
             f"torchvision:{name} needs the folder that holds it; write torchvision:{name}=PATH"
         )
-    if not Path(root).expanduser().is_dir():
+    if not is_folder(user_path(root)):
         raise InputError(f"{root!r} does not exist; expected the folder that holds {name}")
-    made = _parts(name, constructor, str(Path(root).expanduser()), split)
+    made = _parts(name, constructor, str(user_path(root)), split)
     return source_of_parts(name, made, f"torchvision:{name} in {root}")
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lpa.errors import InputError, unknown
+from lpa.user_paths import is_file, is_folder, user_path
 
 __all__ = ["FIELDS", "FoundFile", "find_files"]
 
@@ -77,15 +78,10 @@ def find_files(patterns: Sequence[str], notes: list[str]) -> list[FoundFile]:
 
 def _fitting(pattern: str) -> tuple[list[FoundFile], list[str]]:
     """Return the files that fit, and those that fit except for the form of a field."""
-    try:
-        named = Path(pattern).expanduser()
-        is_file, is_folder = named.is_file(), named.is_dir()
-    except (OSError, RuntimeError, ValueError):
-        # Too long for a name, the home of nobody, or a zero byte: no file is called so.
-        return [], []
-    if is_file:
+    named = user_path(pattern)
+    if is_file(named):
         return [FoundFile(pattern)], []
-    if is_folder:
+    if is_folder(named):
         raise InputError(
             f"{pattern!r} is a directory; expected files, e.g. "
             f"'{Path(pattern).as_posix()}/crop{{value}}_s{{replicate}}.csv'"
@@ -106,7 +102,7 @@ def _fitting(pattern: str) -> tuple[list[FoundFile], list[str]]:
     # Backslashes are separators on Windows, where glob returns them.
     paths = sorted(
         path.replace("\\", "/") if "\\" not in pattern else path
-        for path in glob.glob(str(Path(wanted).expanduser()))  # noqa: PTH207 - keeps "preds/"
+        for path in glob.glob(str(user_path(wanted)))  # noqa: PTH207 - keeps "preds/"
         if Path(path).is_file()
     )
     rule = re.compile(expression if not wanted.startswith("~") else ".*?" + expression[1:])

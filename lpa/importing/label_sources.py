@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +15,7 @@ from lpa.errors import InputError
 from lpa.importing.naming import Named
 from lpa.importing.tables import Table, open_table
 from lpa.outcomes import Samples, Store, is_address, read_record
+from lpa.user_paths import is_file, user_path
 
 __all__ = ["Labels", "of_samples", "read_labels", "sorted_places"]
 
@@ -71,8 +71,8 @@ def read_labels(spec: str | os.PathLike[str], split: str | None) -> Labels:
     InputError
         For anything else, and for a sample that stands twice.
     """
-    path = Path(spec).expanduser()
-    if path.is_file():
+    path = user_path(spec)
+    if is_file(path):
         return _of_table(open_table(str(spec)), split)
     store = Store(os.fspath(spec) if is_address(spec) else path)
     if store.exists("run.json"):

@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 
 from lpa.errors import InputError
 from lpa.importing.naming import Named
+from lpa.user_paths import user_path
 
 __all__ = ["SUFFIXES", "Table", "open_table"]
 
@@ -53,7 +54,7 @@ class Table:
     @property
     def file(self) -> Path:
         """Where the file lies."""
-        return Path(self.path).expanduser()
+        return user_path(self.path)
 
     @property
     def digest(self) -> str:
@@ -224,7 +225,7 @@ def open_table(path: str) -> Table:
 
 class _CsvTable(Table):
     def __init__(self, path: str) -> None:
-        place = Path(path).expanduser()
+        place = user_path(path)
         with place.open(newline="", encoding="utf-8-sig", errors="replace") as file:
             reader = csv.reader(file)
             header = next((row for row in reader if row), [])
@@ -314,7 +315,7 @@ class _CsvTable(Table):
 
 class _ParquetTable(Table):
     def __init__(self, path: str) -> None:
-        schema = pq.read_schema(Path(path).expanduser())
+        schema = pq.read_schema(user_path(path))
         super().__init__(path, schema.names)
         self._read: dict[str, Any] = {}
 
@@ -339,7 +340,7 @@ class _ParquetTable(Table):
 class _ArrayTable(Table):
     def __init__(self, path: str) -> None:
         try:
-            self._arrays = np.load(Path(path).expanduser(), allow_pickle=False)
+            self._arrays = np.load(user_path(path), allow_pickle=False)
             names = list(self._arrays.files)
         except (*_UNREADABLE, AttributeError) as error:
             if isinstance(error, FileNotFoundError):
@@ -387,6 +388,8 @@ class _ArrayTable(Table):
         if any(size < 0 for size in shape) or math.prod(shape) * max(kind.itemsize, 1) > held:
             raise ValueError(f"its header claims the shape {shape}, which it does not hold")
         array: npt.NDArray[Any] = self._arrays[column]
+        if array.ndim == 2 and not array.shape[1]:
+            raise ValueError("its rows are empty")
         if array.dtype.kind not in "biufSUM":
             raise ValueError(f"it holds {array.dtype}")
         return array

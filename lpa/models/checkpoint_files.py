@@ -23,6 +23,7 @@ import torch
 
 from lpa.class_files import ordered_names
 from lpa.errors import InputError
+from lpa.user_paths import is_file, is_folder, user_path
 
 __all__ = ["Checkpoint", "read_checkpoint"]
 
@@ -75,9 +76,9 @@ def read_checkpoint(path: str | Path, key: str = "") -> Checkpoint:
     InputError
         For a file that is missing, damaged, holds code, or holds no weights.
     """
-    path = Path(path).expanduser()
-    if not path.is_file():
-        what = "is a folder" if path.is_dir() else "does not exist"
+    path = user_path(path)
+    if not is_file(path):
+        what = "is a folder" if is_folder(path) else "does not exist"
         raise InputError(
             f"checkpoint {str(path)!r} {what}; expected a file of torch.save or safetensors"
         )

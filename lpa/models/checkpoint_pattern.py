@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lpa.axes import Axis, format_value
 from lpa.errors import InputError
+from lpa.user_paths import user_path
 
 __all__ = ["ReadyCheckpoint", "find_checkpoints"]
 
@@ -99,7 +100,7 @@ def find_checkpoints(pattern: str, axis: Axis, option: str = "--from") -> list[R
 
 def _matches(pattern: str) -> list[tuple[Path, float, int]]:
     """Return the files that match, with their value and seed."""
-    path = Path(pattern).expanduser()
+    path = user_path(pattern)
     root = Path(path.anchor) if path.is_absolute() else Path()
     relative = path.relative_to(path.anchor) if path.is_absolute() else path
     # A pattern may begin with "..", which a glob takes but pathlib's match of names does not need.

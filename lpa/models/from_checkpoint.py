@@ -16,6 +16,7 @@ from lpa.models.checkpoint_files import Checkpoint, read_checkpoint
 from lpa.models.loaded import LoadedModel, Request, finish
 from lpa.models.preprocessing import Preprocessing
 from lpa.models.transforms import read_preprocessing
+from lpa.user_paths import is_file, user_path
 from lpa.views import View
 
 __all__ = ["load"]
@@ -145,9 +146,9 @@ def _split(target: str) -> tuple[str, Path, str]:
     """Split ``ARCHITECTURE@FILE#KEY``; a ``#`` that belongs to an existing file stays."""
     architecture, _, location = target.partition("@")
     path, separator, key = location.rpartition("#")
-    if separator and not Path(location).expanduser().is_file():
-        return architecture, Path(path).expanduser(), key
-    return architecture, Path(location).expanduser(), ""
+    if separator and not is_file(user_path(location)):
+        return architecture, user_path(path), key
+    return architecture, user_path(location), ""
 
 
 def _fitted(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from lpa.errors import InputError
 from lpa.models.kept_objects import object_facts, object_tensors
 from lpa.models.kept_weights import FOLDER, WeightsFacts, read_facts, read_tensors
+from lpa.user_paths import is_folder, user_path
 
 if TYPE_CHECKING:
     import torch
@@ -112,8 +113,8 @@ def _split(location: str) -> tuple[str | Path, list[str]]:
     if _ADDRESS.match(location):
         return pieces[0].strip(), [piece.strip() for piece in pieces[1:]]
     for end in range(len(pieces), 0, -1):
-        folder = Path("#".join(pieces[:end])).expanduser()
-        if folder.is_dir() or end == 1:
+        folder = user_path("#".join(pieces[:end]))
+        if is_folder(folder) or end == 1:
             break
     return folder, [piece.strip() for piece in pieces[end:]]
 
@@ -126,7 +127,7 @@ def _all(run: str) -> list[KeptModel]:
     if not isinstance(store, FolderStore):
         return _listed(run, tuple(store.list(FOLDER)))
     weights = store.root / FOLDER
-    return _listed(run, weights.stat().st_mtime_ns if weights.is_dir() else 0)
+    return _listed(run, weights.stat().st_mtime_ns if is_folder(weights) else 0)
 
 
 @functools.lru_cache(maxsize=8)

@@ -11,6 +11,7 @@ from typing import Any
 from lpa.errors import InputError
 from lpa.models.aliases import POPULAR
 from lpa.models.kept_models import find_kept, run_location
+from lpa.user_paths import exists, user_path
 
 __all__ = ["ModelSpec", "parse_models"]
 
@@ -124,7 +125,7 @@ def _path_exists(part: str) -> bool:
         for end in range(len(pieces), 0, -1)
         if "," not in "".join(pieces[end:])
     ]
-    return any(Path(candidate).expanduser().exists() for candidate in candidates)
+    return any(exists(user_path(candidate)) for candidate in candidates)
 
 
 def _from_text(part: str) -> list[ModelSpec]:

@@ -128,6 +128,10 @@ def read_record(store: Store) -> RunRecord:
             f"{store} is no run: there is no run.json in it; expected the folder that `lpa scan`, "
             "`train-sweep`, `probe` or `import` named at its end"
         ) from None
+    except OSError as error:
+        raise InputError(
+            f"{store} cannot be read ({error.strerror or error}); expected the folder of a run"
+        ) from error
     try:
         found = read_json(data).get("format")
         if found == FORMAT:

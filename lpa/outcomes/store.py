@@ -18,6 +18,7 @@ from typing import Any
 import pyarrow as pa
 
 from lpa.errors import InputError
+from lpa.user_paths import exists, is_file, is_folder
 
 __all__ = ["FolderStore", "Location", "Store", "is_address", "local_path"]
 
@@ -198,14 +199,14 @@ class FolderStore(Store):
 
     def exists(self, name: str) -> bool:
         """Tell whether an object is there."""
-        return self.path(name).is_file()
+        return is_file(self.path(name))
 
     def list(self, prefix: str) -> list[str]:
         """Return the sorted names of the objects directly under a folder of the store."""
         folder = self.path(prefix)
         try:
             with os.scandir(folder) as entries:
-                names = [e.name for e in entries if not e.name.startswith(".") and e.is_file()]
+                names = [e.name for e in entries if not e.name.startswith(".") and _is_object(e)]
         except (FileNotFoundError, NotADirectoryError):
             return []
         return sorted(f"{prefix}/{name}" for name in names)
@@ -218,9 +219,9 @@ class FolderStore(Store):
         InputError
             When it is a file.
         """
-        if not self.root.exists():
+        if not exists(self.root):
             return []
-        if not self.root.is_dir():
+        if not is_folder(self.root):
             raise InputError(
                 f"{self} is a file; expected an empty or new directory, or a run: give another "
                 "with --out DIR"
@@ -280,6 +281,14 @@ def _linked(temporary: str, path: Path) -> bool:
         # A file system without links: two writers at the same moment are not told apart.
         return not path.exists()
     return True
+
+
+def _is_object(entry: os.DirEntry[str]) -> bool:
+    """Tell a file, or a link to one; a link to itself is none."""
+    try:
+        return entry.is_file()
+    except OSError:
+        return False
 
 
 def _umask() -> int:

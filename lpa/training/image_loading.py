@@ -28,6 +28,7 @@ from lpa.training.pixel_cache import (
     check_space,
     default_folder,
 )
+from lpa.user_paths import user_path
 from lpa.views import View
 
 __all__ = ["MEMORY_SHARE", "LoadedImages", "load_images"]
@@ -115,7 +116,7 @@ def load_images(
         made = _in_memory(source, samples, view, originals, device, workers, progress)
         held = "device" if fits else "memory"
     else:
-        folder = default_folder() if cache is None else Path(cache).expanduser()
+        folder = default_folder() if cache is None else user_path(cache)
         task = _Files(source, samples, view, folder, needed)
         made = task.made(device, workers, progress)
         held = "device" if fits else "file"

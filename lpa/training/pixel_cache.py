@@ -10,7 +10,6 @@ two writers of one file do no harm.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import time
 import uuid
@@ -28,7 +27,9 @@ from lpa import cache_files
 from lpa.cache_files import (
     AGAIN,
     HEADER,
+    MISSTATED,
     cache_folder,
+    damaged,
     digest,
     explained,
     header,
@@ -36,6 +37,7 @@ from lpa.cache_files import (
     read_header,
 )
 from lpa.errors import InputError
+from lpa.json_text import read_json
 from lpa.outcomes import Samples
 from lpa.outcomes.cells import content_hash
 from lpa.training.decoding import SHORT_SIDE, Pixels
@@ -255,16 +257,26 @@ class PixelFile:
         path = contents.path(folder)
         with path.open("rb") as file:
             facts = read_header(path, file.read(HEADER), MAGIC, _WHAT)
-            _check_facts(path, facts, contents)
-            expected = HEADER + facts["pixel_bytes"] + facts["index_bytes"]
-            length = file.seek(0, os.SEEK_END)
-            if length != expected:
-                raise InputError(
-                    f"{path} has {length:,} bytes, expected {expected:,}: it was cut short or "
-                    f"changed; {AGAIN}"
-                )
-            file.seek(HEADER + facts["pixel_bytes"])
-            tail = file.read(facts["index_bytes"])
+            try:
+                return cls._checked(path, file, facts, contents)
+            except MISSTATED as error:
+                raise damaged(path) from error
+
+    @classmethod
+    def _checked(
+        cls, path: Path, file: IO[bytes], facts: dict[str, Any], contents: Contents
+    ) -> PixelFile:
+        """Open what the header describes; whatever it lacks or misstates raises a plain error."""
+        _check_facts(path, facts, contents)
+        expected = HEADER + facts["pixel_bytes"] + facts["index_bytes"]
+        length = file.seek(0, os.SEEK_END)
+        if length != expected:
+            raise InputError(
+                f"{path} has {length:,} bytes, expected {expected:,}: it was cut short or "
+                f"changed; {AGAIN}"
+            )
+        file.seek(HEADER + facts["pixel_bytes"])
+        tail = file.read(facts["index_bytes"])
         if digest(tail) != facts["index_digest"]:
             raise InputError(f"{path} is damaged in its index; {AGAIN}")
         rows = facts["images"]
@@ -272,8 +284,8 @@ class PixelFile:
         index = np.frombuffer(tail[:table], dtype="<i8").reshape(rows, len(COLUMNS))
         shape = (facts["pixel_bytes"],)
         levels = np.asarray(np.memmap(path, np.uint8, "r", offset=HEADER, shape=shape))
-        skips = {int(row): problem for row, problem in json.loads(tail[table:]).items()}
-        return cls(path, index.astype(np.int64), skips, facts["grey"], levels)
+        skips = {int(row): problem for row, problem in read_json(tail[table:]).items()}
+        return cls(path, index.astype(np.int64), skips, bool(facts["grey"]), levels)
 
     def column(self, name: str) -> Integers:
         """Return a column of the index."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -21,6 +20,7 @@ from lpa.training.policies.context import PolicyContext
 from lpa.training.policies.policy import Policy
 from lpa.training.policies.sources import SourceRun, family, is_run, source_run
 from lpa.training.policies.specs import PolicySpec
+from lpa.user_paths import is_file, user_path
 
 __all__ = ["ClassDependent"]
 
@@ -123,8 +123,8 @@ def _listed(source: str, classes: Classes) -> list[int]:
     # A class whose own name holds a comma is one class.
     names = [source]
     if classes.find([source], by_index=False)[0] < 0:
-        is_file = Path(source).expanduser().is_file()
-        names = read_classes_file(source) if is_file else source.split(",")
+        there = is_file(user_path(source))
+        names = read_classes_file(source) if there else source.split(",")
         names = [name.strip() for name in names if name.strip()]
     if not names:
         raise InputError(
@@ -145,7 +145,7 @@ def _listed(source: str, classes: Classes) -> list[int]:
 
 def _is_policy(source: str) -> bool:
     """Whether a file is JSON with a ``kind``; a mistyped one is then refused as a policy."""
-    path = Path(source).expanduser()
+    path = user_path(source)
     try:
         record = read_json(path.read_bytes())
     except (OSError, ValueError):

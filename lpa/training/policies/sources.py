@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -11,6 +10,7 @@ from lpa.axes import Axis
 from lpa.errors import InputError, unknown
 from lpa.outcomes import Location, Outcomes, Store, is_address
 from lpa.statistics.policy_targets import policy_of
+from lpa.user_paths import exists, user_path
 
 __all__ = ["SourceRun", "family", "is_run", "source_run"]
 
@@ -100,11 +100,11 @@ def _folder(source: str) -> tuple[Location, str | None]:
     if is_address(source):
         address, _, model = source.partition("#")
         return address, model or None
-    whole = Path(source).expanduser()
-    if whole.exists() or "#" not in source:
+    whole = user_path(source)
+    if exists(whole) or "#" not in source:
         return whole, None
     path, _, model = source.rpartition("#")
-    return Path(path).expanduser(), model
+    return user_path(path), model
 
 
 def _model(policy: str, outcomes: Outcomes, folder: Location, asked: str | None) -> str:
