@@ -19,6 +19,7 @@ from torch import nn
 import lpa
 from lpa.experiments.sweep_worker import Training, TrainingWorker
 from lpa.outcomes import content_hash
+from lpa.training.learner import SingleLearner
 
 POLICIES = (
     "plain", "class_dependent=classes.txt", "preservation_targets=scan",
@@ -512,6 +513,17 @@ def test_a_policy_that_measures_holds_images_out_by_itself(
     assert all(len(unit.timings[unit.cells[0].id]["held_out"]) == 2 for unit in run.outcomes.units)
 
 
+def test_what_was_trained_on_other_images_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    sweep(seeds=1)
+    sweep(seeds=1, progress=True)
+    assert "a comparison" not in capsys.readouterr().err
+    sweep(seeds=1, policies="adaptive_strength", progress=True)
+    assert (
+        "      small_cnn in run was trained with --hold-out 0, small_cnn+adaptive_strength is with "
+        "0.1: a comparison of both holds that difference, too"
+    ) in capsys.readouterr().err.splitlines()
+
+
 # ---- bad input -----------------------------------------------------------------------------------
 
 
@@ -577,8 +589,6 @@ def test_a_class_list_with_an_unknown_class_is_refused(folder: Path) -> None:
 def test_out_of_memory_is_said_and_recorded_with_the_unit(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from lpa.training.learner import SingleLearner
-
     inner = SingleLearner._gradients
 
     def cramped(self: SingleLearner, batch: Any) -> Any:
@@ -598,8 +608,6 @@ def test_out_of_memory_is_said_and_recorded_with_the_unit(
 
 
 def test_no_room_at_all_is_a_failure_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
-    from lpa.training.learner import SingleLearner
-
     def none(self: SingleLearner, batch: Any) -> Any:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
 
@@ -609,6 +617,21 @@ def test_no_room_at_all_is_a_failure_with_its_reason(monkeypatch: pytest.MonkeyP
         "out of memory. Tried to allocate 2 GiB); everything else is stored in run: mend it and "
         "run the same command again"
     )
+
+
+def test_a_dry_run_times_as_many_updates_where_an_epoch_has_fewer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    steps: list[int] = []
+    inner = SingleLearner.step
+
+    def noting(self: SingleLearner, batches: Any, rates: Any) -> Any:
+        steps.append(len(batches[0].rows))
+        return inner(self, batches, rates)
+
+    monkeypatch.setattr(SingleLearner, "step", noting)
+    lpa.estimate_sweep(values=[0.3], limit=70, device="cpu", out="run", progress=False)
+    assert steps == [64] * 5  # An epoch is one update of 64; the first of all is not counted.
 
 
 def test_a_dry_run_measures_and_writes_nothing(begun: list[str]) -> None:

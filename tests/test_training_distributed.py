@@ -13,6 +13,7 @@ import torch
 
 import lpa
 from lpa.errors import InputError
+from lpa.experiments.sweep_worker import TrainingWorker
 from lpa.training.distributed import World
 
 TESTS = Path(__file__).parent
@@ -73,6 +74,26 @@ def test_a_batch_that_cannot_be_shared_is_refused() -> None:
         World(0, 4).check(66)
     assert str(caught.value) == (
         "--batch-size 66 cannot be shared by 4 processes; expected a multiple of 4"
+    )
+
+
+def test_a_training_that_fails_on_one_process_ends_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cramped(self: TrainingWorker, *args: Any) -> Any:
+        self.world = World(1, 2)
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(TrainingWorker, "_trained", cramped)
+    with pytest.raises(InputError) as caught:
+        lpa.train_sweep(
+            values=[0.3], seeds=1, limit=100, recipe={"epochs": 1}, out=tmp_path / "run",
+            device="cpu", progress=False,
+        )  # fmt: skip
+    assert str(caught.value) == (
+        "small_cnn random_crop=1 seed 0 failed on process 2 of 2 (OutOfMemoryError: CUDA out of "
+        "memory); expected that all of them can train it: out of memory, give a smaller "
+        "--batch-size; run the same command again"
     )
 
 

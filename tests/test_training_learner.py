@@ -163,6 +163,13 @@ def test_averaged_weights_are_evaluated_and_follow_their_formula() -> None:
         assert not torch.allclose(values, mine.state_dict()[name], atol=1e-6)
 
 
+def test_whole_numbers_of_a_model_are_not_averaged() -> None:
+    module = nn.Sequential(perceptron(), nn.Identity())
+    module[1].register_buffer("places", torch.arange(50))  # As Swin's positions are.
+    learner, _ = trained(module, dataclasses.replace(PLAIN, ema=0.9999), given())
+    assert learner.modules()[0][1].places.tolist() == list(range(50))
+
+
 def test_without_an_average_a_copy_of_the_model_is_evaluated() -> None:
     learner, _ = trained(perceptron(), PLAIN, given())
     (evaluated,) = learner.modules()
@@ -277,6 +284,14 @@ def test_a_batch_without_room_is_cut_and_gives_the_same_gradients(soft: bool) ->
     for ours, theirs in zip(cramped.module.parameters(), roomy.module.parameters(), strict=True):
         assert torch.allclose(ours, theirs, atol=1e-6)
     assert cramped.state()["pieces"] == 4
+
+
+def test_a_batch_that_processes_share_is_not_cut_by_one_of_them_alone() -> None:
+    module = Cramped(perceptron(), 8)
+    learner = SingleLearner(module, PLAIN, MEAN, STD, CPU, wrap=nn.Sequential)
+    with pytest.raises(torch.OutOfMemoryError):
+        learner.step([given()[0]], [0.05])
+    assert module.sizes == [16]
 
 
 def test_uneven_pieces_weigh_by_their_images() -> None:

@@ -234,6 +234,8 @@ def prepare_sweep(
         for note in facts["notes"]:
             say(f"      {note}")
     check_same_models(store, models)
+    for note in _other_images(store, models):
+        say(f"      {note}")
     geometric = any(
         entry.regularizer.place == "geometry" for t in trainings.values() for entry in t.active
     )
@@ -409,6 +411,20 @@ def check_same_models(
                 )
 
 
+def _other_images(store: Store, models: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Say which models of the run were trained on other images: some hold images out."""
+    own, facts = next(iter(models.items()))
+    there: dict[str, Mapping[str, Any]] = {}
+    for plan in read_objects(store, "plans"):
+        there |= plan.get("models", {})
+    return [
+        f"{name} in {store} was trained with --hold-out {other['recipe']['hold_out']:g}, {own} is "
+        f"with {facts['recipe']['hold_out']:g}: a comparison of both holds that difference, too"
+        for name, other in there.items()
+        if name not in models and other.get("training", facts["training"]) != facts["training"]
+    ]
+
+
 def _difference(there: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
     """Say what differs between two records of a model, with both values."""
     for name in ("architecture", "preprocessing"):
@@ -419,10 +435,15 @@ def _difference(there: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
     mine, other = there.get("recipe", {}), asked.get("recipe", {})
     for name in other:
         if mine.get(name) != other[name]:
-            return f"--{name.replace('_', '-')} {mine.get(name)}, and {other[name]}"
+            option = f"--{name.replace('_', '-')}"
+            return f"{option} {_shown(mine.get(name))}, and {_shown(other[name])}"
     if there.get("policy") != asked.get("policy"):
         return "a policy made from something else, and what its source holds now"
     return "other trainings, and the present ones"
+
+
+def _shown(value: Any) -> str:
+    return ",".join(map(format_value, value)) if isinstance(value, list) else str(value)
 
 
 def _held_fixed(facts: Mapping[str, Any]) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from lpa.errors import InputError
 from lpa.experiments.cell_task import DIVERGED, CellSummary, named
 from lpa.experiments.threads import FEW_PIXELS, one_thread_where
 from lpa.models.untrained import UntrainedModel
@@ -128,7 +129,7 @@ class TrainingWorker:
         Raises
         ------
         InputError
-            When the store cannot be written.
+            When the store cannot be written, and when one of several processes fails.
         """
         with self._threads():
             return self._done(unit)
@@ -142,6 +143,13 @@ class TrainingWorker:
         try:
             course, finished = self._trained(unit, group)
         except (torch.OutOfMemoryError, RuntimeError) as error:
+            if self.world.size > 1:
+                # The others wait for this one's gradients and must not get those of another unit.
+                raise InputError(
+                    f"{named(unit.cells[0])} failed on process {self.world.rank + 1} of "
+                    f"{self.world.size} ({_one_line(error)}); expected that all of them can train "
+                    "it: out of memory, give a smaller --batch-size; run the same command again"
+                ) from error
             for training in group:
                 self._fail(training, _one_line(error), summary)
             return summary
@@ -169,8 +177,8 @@ class TrainingWorker:
         for feed in course.feeds:
             feed.begin(0)
         began, images = 0.0, 0
-        for update in range(min(updates + 1, course.updates)):
-            batches = [feed.batch(update) for feed in course.feeds]
+        for update in range(updates + 1):
+            batches = [feed.batch(update % course.updates) for feed in course.feeds]
             rates = [training.recipe.learning_rate for training in group]
             course.learner.step(batches, rates).cpu()
             if update == 0:

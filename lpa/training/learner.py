@@ -143,6 +143,7 @@ class SingleLearner:
         self.updates = 0
         self.pieces = 1
         wrapped = wrap(self.module)
+        self.shared = wrapped is not self.module
         self._forward: Any = torch.compile(wrapped) if compiled else wrapped
 
     def step(self, batches: Sequence[Batch], rates: Sequence[float]) -> Tensor:
@@ -154,7 +155,8 @@ class SingleLearner:
         Raises
         ------
         torch.OutOfMemoryError
-            When a single image does not fit.
+            When a single image does not fit, and where processes share the batch: gradients are
+            averaged after each pass, and one of them cannot take two passes alone.
         """
         (batch,) = batches
         for group in self.optimizer.param_groups:
@@ -164,7 +166,7 @@ class SingleLearner:
                 loss = self._gradients(batch)
                 break
             except torch.OutOfMemoryError:
-                if self.pieces >= len(batch.labels):
+                if self.pieces >= len(batch.labels) or self.shared:
                     raise
                 self.pieces *= 2
                 torch.cuda.empty_cache()
@@ -174,9 +176,17 @@ class SingleLearner:
         self.scaler.step(self.optimizer)
         self.scaler.update()
         if self.averaged is not None:
-            self.averaged.update_parameters(self.module)
+            self._average(self.averaged)
         self.updates += 1
         return loss.view(1)
+
+    @torch.no_grad()
+    def _average(self, averaged: AveragedModel) -> None:
+        averaged.update_parameters(self.module)
+        # torch averages whole numbers as well and cuts off the rest: 11 and 11 give 10.
+        for average, own in zip(averaged.module.buffers(), self.module.buffers(), strict=True):
+            if not average.is_floating_point():
+                average.copy_(own)
 
     def _gradients(self, batch: Batch) -> Tensor:
         self.optimizer.zero_grad(set_to_none=True)
