@@ -1,0 +1,1 @@
+"""Hostile and odd input: what hypothesis tries to break, one module per kind of input."""
