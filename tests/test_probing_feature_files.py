@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lpa.cache_files import HEADER, cache_folder
+from lpa.cache_files import HEADER, cache_folder, header
 from lpa.errors import InputError
 from lpa.probing import feature_files
 from lpa.probing.feature_files import FeatureContents, FeatureFile, FeatureWriter
@@ -299,3 +299,14 @@ def test_checksums_are_those_of_the_stored_bytes(tmp_path: Path) -> None:
     assert [check for _, check in file._checks] == [
         zlib.crc32(body[start * 6 : min(start + SHARD, ROWS) * 6]) for start in (0, 4, 8)
     ]
+
+
+@pytest.mark.parametrize("facts", [[], {}, {"format": 1}, {"format": 1, "key": "KEY", "rows": "5"}])
+def test_a_header_that_says_something_else_is_refused(tmp_path: Path, facts: Any) -> None:
+    path = written(tmp_path)
+    if "key" in facts:
+        facts["key"] = CONTENTS.key
+    path.write_bytes(header(feature_files.MAGIC, facts) + path.read_bytes()[HEADER:])
+    assert refusal(tmp_path) == (
+        f"{path} is damaged in its header; delete it and run the same command again"
+    )
