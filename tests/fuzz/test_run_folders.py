@@ -298,3 +298,22 @@ def test_mutated_counts_are_read_or_one_line(data: st.DataObject) -> None:
     store = Store(FOLDER / "tables")
     store.put("counts/a.parquet", data.draw(mutated([counted()[name]]) | retold(counted()[name])))
     refused_or_read(lambda: read_counts(store))
+
+
+def test_a_run_of_a_hundred_thousand_classes_is_read() -> None:
+    names = [f"class {number}" for number in range(100_000)]
+    folder = write_run(
+        FOLDER / "many",
+        names=names,
+        titles=names,
+        per_class=[1] * 30 + [0] * 99_970,
+        models=["m"],
+        axes={CROP: (1.0, 0.5)},
+        draws=1,
+        pictures=False,
+    )
+    assert refused_or_read(lambda: "classes: 100000\n" in str(lpa.overview(folder)))
+    table = refused_or_read(lambda: open_run(folder).rank())
+    assert table is not None and len(table) == 30
+    page = refused_or_read(lambda: open_run(folder).report(FOLDER / "many.html"))
+    assert page is not None and page.stat().st_size < 20_000_000
