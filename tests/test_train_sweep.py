@@ -493,6 +493,10 @@ def test_every_policy_trains_and_is_compared_with_the_plain_one(
     assert done.exit_code == 0, done.output
     for policy in POLICIES[1:]:
         assert policy.partition("=")[0] in done.stdout
+    # One page holds them all beside the plain one.
+    page = run.report().read_text()
+    assert "Compared with small_cnn" in page
+    assert all(name in page for name in names)
     # Each is another training, also at the reference; the same call trains nothing again.
     at_reference = run.outcomes.column("label_probability")[
         (run.outcomes.cells["value"] == 1).to_numpy()

@@ -32,8 +32,8 @@ class Policy:
     Attributes
     ----------
     name : str
-        As in ``--policy NAME``; a policy's models are called ``MODEL+NAME`` in the run (or
-        ``MODEL+TEXT`` with the spec's text, where one policy is asked for twice).
+        As in ``--policy NAME``; a policy's models are called ``MODEL+TEXT`` in the run, with the
+        spec's text, so that one policy can be asked for with several sources.
     selected_on : tuple of str
         Fingerprints of the images by whose scores the policy was chosen (STATISTICS 3.14); its own
         scores on those are marked and carry no p-value, unless :meth:`record` says which images
