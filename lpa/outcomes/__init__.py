@@ -14,11 +14,12 @@ A run's folder, on a disk or in an object store::
     source/<hash>.parquet    counts of a probe's backbones on their own data
     failures/<hash>.json     what failed and why; tried again next time
     examples/                pictures for the report
+    index/units.parquet      a copy of what units say of themselves: may be deleted at any time
 """
 
 from lpa.outcomes.cells import Cell, WorkUnit, cell_id, content_hash
 from lpa.outcomes.counts import COUNTS_SCHEMA, SOURCE, put_counts, read_counts
-from lpa.outcomes.reading import Coverage, Outcomes, StoredUnits
+from lpa.outcomes.reading import Coverage, Outcomes
 from lpa.outcomes.record import (
     DIVERGED,
     RunRecord,
@@ -33,6 +34,7 @@ from lpa.outcomes.record import (
 )
 from lpa.outcomes.samples import Samples
 from lpa.outcomes.store import FolderStore, Location, Store, is_address, local_path
+from lpa.outcomes.stored_units import StoredUnits
 from lpa.outcomes.units import COLUMNS, Unit, read_column, read_header, unit_name, write_unit
 
 __all__ = [

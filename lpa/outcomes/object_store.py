@@ -110,6 +110,10 @@ class ObjectStore(Store):
         size = int(self._tried(lambda: self._files.info(self._path(name)), "read")["size"])
         return pa.PythonFile(_Parts(size, lambda start, end: self._part(name, start, end)), "r")
 
+    def tail(self, name: str, size: int) -> bytes:
+        """Return the last bytes of an object, or all of a shorter one."""
+        return self._part(name, -size, None)
+
     def exists(self, name: str) -> bool:
         """Tell whether an object is there."""
         # fsspec's own exists() also says no when it could not find out.
@@ -119,16 +123,24 @@ class ObjectStore(Store):
             return False
         return bool(found["type"] == "file")
 
-    def list(self, prefix: str) -> list[str]:
-        """Return the sorted names of the objects directly under a folder of the store."""
-        found = self._listed(self._path(prefix))
-        names = [_last(entry["name"]) for entry in found if entry["type"] == "file"]
-        return sorted(f"{prefix}/{name}" for name in names if not name.startswith("."))
+    def stamps(self, prefix: str) -> dict[str, str | None]:
+        """Return the objects' names as :meth:`list` does, each with its size and tag."""
+        found = {}
+        for entry in self._listed(self._path(prefix)):
+            name = _last(entry["name"])
+            if entry["type"] == "file" and not name.startswith("."):
+                tag = entry.get("ETag") or entry.get("etag") or entry.get("md5Hash")
+                found[f"{prefix}/{name}"] = f"{entry['size']}-{tag}" if tag else None
+        return dict(sorted(found.items()))
 
     def entries(self) -> Sequence[str]:
         """Return the sorted names of all that lies directly at the address."""
         names = {_last(entry["name"]) for entry in self._listed(self._root)}
         return sorted(name for name in names if name)
+
+    def list(self, prefix: str) -> list[str]:
+        """Return the sorted names of the objects directly under a folder of the store."""
+        return list(self.stamps(prefix))
 
     def delete(self, name: str) -> None:
         """Remove an object, if it is there."""

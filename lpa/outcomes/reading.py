@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -22,65 +22,10 @@ from lpa.outcomes.plain_records import check_extent
 from lpa.outcomes.record import RunRecord, read_objects, read_record
 from lpa.outcomes.samples import Samples
 from lpa.outcomes.store import Store
+from lpa.outcomes.stored_units import StoredUnits
 from lpa.outcomes.units import COLUMNS, Unit, read_column, read_header
 
-__all__ = ["Coverage", "Outcomes", "StoredUnits"]
-
-
-class StoredUnits:
-    """The units of a run: which cell stands where.
-
-    Attributes
-    ----------
-    units : list of Unit
-        Every readable unit, in the order of names.
-    damaged : list of str
-        Names of the units that cannot be read.
-    """
-
-    def __init__(self, store: Store) -> None:
-        self.store = store
-        self.units: list[Unit] = []
-        self.damaged: list[str] = []
-        names = store.list("units")
-        with ThreadPoolExecutor(8) as pool:
-            for name, unit in zip(names, pool.map(lambda n: _header(store, n), names), strict=True):
-                if unit is None:
-                    self.damaged.append(name)
-                else:
-                    self.units.append(unit)
-
-    def present(self, without: Collection[str] = ()) -> dict[int, set[str]]:
-        """Return, for every shard, the ids of the cells that its units hold, but for some units."""
-        cells: dict[int, set[str]] = {}
-        for unit in self.units:
-            if unit.name not in without:
-                cells.setdefault(unit.shard, set()).update(cell.id for cell in unit.cells)
-        return cells
-
-    def damaged_inside(self) -> list[str]:
-        """Read every page of every unit, and return the names of those that are damaged."""
-
-        def is_damaged(unit: Unit) -> bool:
-            try:
-                for column in COLUMNS:
-                    read_column(self.store, unit, column)
-            except InputError:
-                return True
-            return False
-
-        with ThreadPoolExecutor(8) as pool:
-            found = zip(self.units, pool.map(is_damaged, self.units), strict=True)
-            return [unit.name for unit, damaged in found if damaged]
-
-
-def _header(store: Store, name: str) -> Unit | None:
-    try:
-        return read_header(store, name)
-    except InputError as error:
-        if "is damaged" not in str(error):
-            raise
-        return None
+__all__ = ["Coverage", "Outcomes"]
 
 
 @dataclass(frozen=True)
@@ -122,6 +67,8 @@ class Outcomes:
         its reference value, and with axis None where the model has none.
     skips : dict of int to str
         Sample -> reason.
+    stored : StoredUnits
+        The units that it all is read from.
     damaged : list of str
         Units that are left out because they cannot be read (``tolerant``).
     coverage : list of Coverage
@@ -143,7 +90,7 @@ class Outcomes:
         self.record: RunRecord = read_record(self.store)
         self.declared = _samples(self.store)
         self._check_labels()
-        stored = StoredUnits(self.store)
+        self.stored = stored = StoredUnits(self.store)
         self.damaged = stored.damaged
         if stored.damaged and not tolerant:
             # read_header names the file and the way out.

@@ -104,12 +104,24 @@ class Store:
         """Return an object for reading parts of it; raise FileNotFoundError when there is none."""
         raise NotImplementedError
 
+    def tail(self, name: str, size: int) -> bytes:
+        """Return the last bytes of an object, or all; raise FileNotFoundError without it."""
+        raise NotImplementedError
+
     def exists(self, name: str) -> bool:
         """Tell whether an object is there."""
         raise NotImplementedError
 
     def list(self, prefix: str) -> list[str]:
         """Return the sorted names of the objects directly under a folder of the store."""
+        raise NotImplementedError
+
+    def stamps(self, prefix: str) -> dict[str, str | None]:
+        """Return what :meth:`list` does, each name with a text that changes when its object does.
+
+        None where the store tells nothing of the kind. Compared for being equal alone, so that a
+        clock that jumps does no harm.
+        """
         raise NotImplementedError
 
     def entries(self) -> Sequence[str]:
@@ -197,19 +209,35 @@ class FolderStore(Store):
         """Return an object for reading parts of it, memory-mapped."""
         return pa.memory_map(str(self.path(name)))
 
+    def tail(self, name: str, size: int) -> bytes:
+        """Return the last bytes of an object, or all of a shorter one."""
+        with self.path(name).open("rb", buffering=0) as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - size))
+            return file.read(size)
+
     def exists(self, name: str) -> bool:
         """Tell whether an object is there."""
         return is_file(self.path(name))
 
     def list(self, prefix: str) -> list[str]:
         """Return the sorted names of the objects directly under a folder of the store."""
-        folder = self.path(prefix)
+        return sorted(f"{prefix}/{entry.name}" for entry in self._files(prefix))
+
+    def stamps(self, prefix: str) -> dict[str, str | None]:
+        """Return the objects' names as :meth:`list` does, each with its size and time of change."""
+        found: dict[str, str | None] = {}
+        for entry in self._files(prefix):
+            with contextlib.suppress(OSError):
+                state = entry.stat()
+                found[f"{prefix}/{entry.name}"] = f"{state.st_size}-{state.st_mtime_ns}"
+        return dict(sorted(found.items()))
+
+    def _files(self, prefix: str) -> Sequence[os.DirEntry[str]]:
         try:
-            with os.scandir(folder) as entries:
-                names = [e.name for e in entries if not e.name.startswith(".") and _is_object(e)]
+            with os.scandir(self.path(prefix)) as entries:
+                return [e for e in entries if not e.name.startswith(".") and _is_object(e)]
         except (FileNotFoundError, NotADirectoryError):
             return []
-        return sorted(f"{prefix}/{name}" for name in names)
 
     def entries(self) -> Sequence[str]:
         """Return the sorted names of all that lies directly in the folder.

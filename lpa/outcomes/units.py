@@ -6,11 +6,12 @@ order. Its metadata lists the cells, the samples that were skipped and the timin
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,13 +24,29 @@ from lpa.outcomes.cells import Cell, CellColumns, content_hash
 from lpa.outcomes.plain_records import check_cells
 from lpa.outcomes.store import Store
 
-__all__ = ["COLUMNS", "Unit", "read_column", "read_header", "unit_name", "write_unit"]
+__all__ = [
+    "COLUMNS",
+    "Header",
+    "Unit",
+    "parse_header",
+    "read_column",
+    "read_end",
+    "read_header",
+    "unit_name",
+    "write_unit",
+]
 
 FORMAT = 1
 """Version of the unit's layout; a file of another version is refused by name."""
 
 MOST_SAMPLES = 2**26
 """A header that claims more in a unit lies: a list of them would fill the memory."""
+
+USUAL_FOOTER = 16 * 2**10
+"""Bytes at the end of a file within which a unit of a hundred cells says what it is."""
+
+LONGEST_FOOTER = 2**28
+"""Bytes; a file that claims more is damaged."""
 
 COLUMNS: dict[str, pa.DataType] = {
     "prediction": pa.int32(),
@@ -142,6 +159,13 @@ def write_unit(
     return name
 
 
+class Header(NamedTuple):
+    """What a unit says of itself, as it stands in its file, and its number of rows."""
+
+    text: bytes
+    rows: int
+
+
 def read_header(store: Store, name: str) -> Unit:
     """Read what a unit says of itself.
 
@@ -150,10 +174,28 @@ def read_header(store: Store, name: str) -> Unit:
     InputError
         For a damaged unit, named, and for one of another format version.
     """
+    return parse_header(store, name, read_end(store, name))
+
+
+def read_end(store: Store, name: str) -> Header | None:
+    """Read the end of a unit's file, where its header stands; None where that cannot be."""
     try:
-        with store.buffer(name) as file:
-            metadata = pq.read_metadata(file)
-        header = read_json((metadata.metadata or {})[b"lpa"])
+        end = store.tail(name, USUAL_FOOTER)
+        size = int.from_bytes(end[-8:-4], "little") + 8
+        if len(end) < size < LONGEST_FOOTER:
+            end = store.tail(name, size)
+        metadata = pq.read_metadata(pa.BufferReader(end))
+        return Header(metadata.metadata[b"lpa"], metadata.num_rows)
+    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError):
+        return None
+
+
+def parse_header(store: Store, name: str, found: Header | None) -> Unit:
+    """Parse what :func:`read_end` found; raise as :func:`read_header`."""
+    try:
+        if found is None:
+            raise ValueError("no header")
+        header = read_json(found.text)
         digest = header.pop("digest")
         if digest != content_hash(header):
             raise ValueError("the header was changed")
@@ -162,11 +204,10 @@ def read_header(store: Store, name: str) -> Unit:
                 f"{store}/{name} has format {header.get('format')!r}; this version of lpa reads "
                 f"format {FORMAT}: use the version that wrote it"
             )
-        check_cells(header["cells"])
-        cells = tuple(CellColumns.load(header["cells"]))
+        cells = _cells(header["cells"])
         samples = _from_ranges(header["samples"])
-        if metadata.num_rows != len(cells) * len(samples):
-            raise ValueError(f"{metadata.num_rows} rows")
+        if found.rows != len(cells) * len(samples):
+            raise ValueError(f"{found.rows} rows")
         skips = {int(sample): str(reason) for sample, reason in header["skips"].items()}
         shard, timings = int(header["shard"]), dict(header["timings"])
     except (
@@ -174,6 +215,24 @@ def read_header(store: Store, name: str) -> Unit:
     ) as error:  # fmt: skip
         raise _damaged(store, name) from error
     return Unit(name, shard, cells, samples, skips, timings)
+
+
+_SEEN: dict[str, tuple[Any, tuple[Cell, ...]]] = {}
+
+
+def _cells(columns: Any) -> tuple[Cell, ...]:
+    """Check and read cells. The shards of a scan have the same ones, which are looked at once."""
+    with contextlib.suppress(KeyError, IndexError, TypeError):
+        seen, cells = _SEEN[columns["id"][0]]
+        if seen == columns:
+            return cells
+    check_cells(columns)
+    cells = tuple(CellColumns.load(columns))
+    if len(cells) > 1:
+        if len(_SEEN) >= 1000:
+            _SEEN.clear()
+        _SEEN[cells[0].id] = columns, cells
+    return cells
 
 
 def read_column(store: Store, unit: Unit, column: str) -> npt.NDArray[Any]:
