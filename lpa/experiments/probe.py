@@ -135,6 +135,7 @@ def probe(
     if strict:
         task.check_complete()
     run = open_run(task.store.location, strict=strict)
+    run.outcomes.stored.put_index()
     if task.progress:
         _say_skipped(run)
     return run

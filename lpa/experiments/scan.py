@@ -115,6 +115,7 @@ def scan(
             timer.cancel()
     _check_finished(task, summaries, stop)
     run = open_run(task.store.location, strict=strict)
+    run.outcomes.stored.put_index()
     if task.progress:
         skips = run.outcomes.skips
         if skips:

@@ -116,6 +116,7 @@ def train_sweep(
     if strict:
         task.check_complete()
     run = open_run(task.store.location, strict=strict)
+    run.outcomes.stored.put_index()
     if task.progress:
         _say_left_out(task, summaries, run)
     return run
