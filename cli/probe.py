@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from .engines import engine_options, read_engine
 from .epilogs import examples
 from .signals import stop_on_signals
 from .values import numbers
@@ -100,6 +101,7 @@ RECIPE = (
 )
 @click.option("--images-at-once", type=int, metavar="N", help="Images per forward pass.")
 @click.option("-j", "--workers", type=int, help="Threads that read and decode.")
+@engine_options
 @click.option("--shard", metavar="I/N", help="Do part I of N (job arrays).")
 @click.option(
     "--cache",
@@ -131,14 +133,14 @@ def command(target: str | None, **options: Any) -> None:
     asked["recipe"] = {name: value for name, value in recipe.items() if value is not None}
     asked["shard"] = lpa.parse_shard(asked["shard"]) if asked["shard"] else None
     asked["max_time"] = lpa.parse_duration(asked["max_time"]) if asked["max_time"] else None
-    report, dry_run = asked.pop("report"), asked.pop("dry_run")
+    report, dry_run, engine = asked.pop("report"), asked.pop("dry_run"), read_engine(asked)
     if dry_run:
         for name in ("max_time", "strict"):
             del asked[name]
         click.echo(str(lpa.estimate_probe(target, **asked)))
         return
     with stop_on_signals() as stop:
-        run = lpa.probe(target, stop=stop, **asked)
+        run = lpa.probe(target, stop=stop, **engine, **asked)
     folder = shlex.quote(run.location)
     click.echo(f"run: {run.location}")
     if not len(run.outcomes.cells):

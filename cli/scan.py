@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from .engines import engine_options, read_engine
 from .epilogs import examples
 from .signals import stop_on_signals
 from .values import numbers
@@ -108,13 +109,7 @@ def _depth_zero_comma(text: str) -> bool:
 @click.option(
     "-j", "--workers", type=int, help="Threads that read and decode. [default: cores, up to 8]"
 )
-@click.option(
-    "--engine",
-    type=click.Choice(["local"]),
-    default="local",
-    show_default=True,
-    help="Who runs the work units.",
-)
+@engine_options
 @click.option("--shard", metavar="I/N", help="Do part I of N of the work (job arrays).")
 @click.option("--ensemble", is_flag=True, help="Add the models' mean probability as one model.")
 @click.option(
@@ -154,7 +149,7 @@ def command(augmentations: tuple[str, ...], alphas: str | None, **options: Any) 
     import lpa
 
     asked = dict(options, aug=_augmentations(augmentations, alphas))
-    del asked["engine"]
+    engine = read_engine(asked)
     asked["images"] = asked["images"] == "small"
     asked["shard"] = lpa.parse_shard(asked["shard"]) if asked["shard"] else None
     max_time = lpa.parse_duration(asked["max_time"]) if asked["max_time"] else None
@@ -166,7 +161,7 @@ def command(augmentations: tuple[str, ...], alphas: str | None, **options: Any) 
         click.echo(str(lpa.estimate(**asked)))
         return
     with stop_on_signals() as stop:
-        run = lpa.scan(stop=stop, **asked)
+        run = lpa.scan(stop=stop, **engine, **asked)
     click.echo(f"run: {run.location}")
     folder = shlex.quote(run.location)
     if not len(run.outcomes.cells):

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from .engines import engine_options, read_engine
 from .epilogs import examples
 from .signals import stop_on_signals
 from .values import numbers
@@ -126,6 +127,7 @@ RECIPE = (
     help="Of the training; auto: bf16 on CUDA, else fp32.",
 )
 @click.option("-j", "--workers", type=int, help="Threads that read and decode.")
+@engine_options
 @click.option("--shard", metavar="I/N", help="Train part I of N (job arrays).")
 @click.option(
     "--keep",
@@ -175,14 +177,14 @@ def command(**options: Any) -> None:
     asked["stack"] = _stack(asked["stack"])
     asked["shard"] = lpa.parse_shard(asked["shard"]) if asked["shard"] else None
     asked["max_time"] = lpa.parse_duration(asked["max_time"]) if asked["max_time"] else None
-    report, dry_run = asked.pop("report"), asked.pop("dry_run")
+    report, dry_run, engine = asked.pop("report"), asked.pop("dry_run"), read_engine(asked)
     if dry_run:
         for name in ("max_time", "strict"):
             del asked[name]
         click.echo(str(lpa.estimate_sweep(**asked)))
         return
     with stop_on_signals() as stop:
-        run = lpa.train_sweep(stop=stop, **asked)
+        run = lpa.train_sweep(stop=stop, **engine, **asked)
     if os.environ.get("RANK", "0") != "0":
         return  # Another process of the same training speaks.
     folder = shlex.quote(run.location)

@@ -8,24 +8,57 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Generator, Iterator, Sequence
-from typing import Generic, Protocol, TypeVar
+from contextlib import closing
+from typing import Any, Generic, TypeVar
 
-__all__ = ["Worker", "run_units"]
+from lpa.engines.crew import Crew, Worker
+from lpa.errors import InputError
+
+__all__ = ["InProcess", "Worker", "run_units"]
 
 U = TypeVar("U")
-R_co = TypeVar("R_co", covariant=True)
-U_contra = TypeVar("U_contra", contravariant=True)
 R = TypeVar("R")
 
 
-class Worker(Protocol[U_contra, R_co]):
-    """Computes units on one device."""
+class InProcess:
+    """See :class:`lpa.engines.crew.Engine`.
 
-    def prefetch(self, unit: U_contra) -> None:
-        """Start reading what the unit needs."""
+    Raises
+    ------
+    InputError
+        For options of engines on other machines.
+    """
 
-    def __call__(self, unit: U_contra) -> R_co:
-        """Compute the unit, store it, and return a summary."""
+    def __init__(self, **options: Any) -> None:
+        for name, value in options.items():
+            if value is not None:
+                shown = value if isinstance(value, str) else f"{value:g}"
+                raise InputError(
+                    f"--{name.replace('_', '-')} {shown} has no effect in this process; leave it "
+                    "out, or give --engine ray"
+                )
+
+    def __enter__(self) -> InProcess:
+        """Do nothing: the devices are here."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Do nothing."""
+
+    def device(self, asked: str) -> None:
+        """Leave the choice to the task."""
+
+    def machines(self) -> list[str]:
+        """Describe nothing: the task knows its devices."""
+        return []
+
+    def run(
+        self, units: Sequence[U], crew: Crew[U, R], stop: threading.Event
+    ) -> Generator[R, None, None]:
+        """Yield the summaries of units as they are done."""
+        # Closed by name, so that workers end before what they read from does.
+        with crew.here() as workers, closing(run_units(units, workers, stop)) as results:
+            yield from results
 
 
 def run_units(

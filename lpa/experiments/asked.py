@@ -30,6 +30,11 @@ _KINDS: dict[str, tuple[Any, str]] = {
     "crop_mode": (str, f"{_TEXT}, e.g. 'center'"),
     "interpolation": (str, f"{_TEXT}, e.g. 'bicubic'"),
     "max_time": (Real, "a number of seconds, e.g. 3600"),
+    "engine": (str, f"{_TEXT}, e.g. 'ray'"),
+    "address": (str, f"{_TEXT}, e.g. 'ray://head:10001'"),
+    "unit_time": (Real, "a number of seconds, e.g. 3600"),
+    "worker_cpus": (Real, "a number, e.g. 4"),
+    "worker_gpus": (Real, "a number, e.g. 0.25"),
 }
 """Option -> what it may be beside None, and how that is said."""
 

@@ -19,8 +19,10 @@ import numpy.typing as npt
 import torch
 
 from lpa.axes import format_value
-from lpa.engines.in_process import Worker, run_units
+from lpa.engines import Engine, Worker
+from lpa.engines.in_process import InProcess
 from lpa.errors import InputError, Stopped
+from lpa.experiments.crews import CellCrew
 from lpa.experiments.machine import device_name, versions
 from lpa.experiments.progress import Progress, duration
 from lpa.outcomes import (
@@ -139,6 +141,15 @@ class Work(Protocol):
     ) -> list[Worker[WorkUnit, CellSummary]]:
         """Load what is needed, and return one worker per device."""
 
+    def elsewhere(self, store: Store, device: torch.device, threads: int) -> Work:
+        """Return the work for one device of another machine, with so many threads that decode."""
+
+    def check_here(self) -> None:
+        """Raise InputError where this machine lacks what the work reads."""
+
+    def weight_bytes(self) -> int:
+        """Return the size of the models that a worker holds at once."""
+
     def estimate(self, units: Sequence[WorkUnit], samples: Samples) -> CellEstimate:
         """Measure a little of the work and extrapolate; nothing is stored."""
 
@@ -213,21 +224,34 @@ class CellTask:
         """Return what the missing units will take; nothing is stored."""
         return self.work.estimate(self.units, self.samples)
 
-    def run(self, stop: threading.Event) -> list[CellSummary]:
+    def run(self, stop: threading.Event, engine: Engine | None = None) -> list[CellSummary]:
         """Do what is missing and store it; return one summary per unit that was begun.
+
+        Parameters
+        ----------
+        stop : threading.Event
+            Set it to end soon.
+        engine : Engine or None
+            Which runs the units; None: in this process.
 
         Raises
         ------
         InputError
             When the store cannot be written or data cannot be read.
         """
+        engine = engine or InProcess()
+        machines = engine.machines()
+        if machines and self.world.size > 1:
+            raise InputError(
+                f"--engine {machines[0].partition(':')[0]} under torchrun: expected one of the two"
+            )
         # All processes have looked at the folder before one of them writes into it.
         self.world.wait()
         if self.world.first:
             record = create_or_check(self.store, self.record, self.samples)
             check_begun(self.store, record, self.record)
             self.work.begin(self.store)
-            put_plan(self.store, self._plan_record())
+            put_plan(self.store, self._plan_record(machines))
         if not self.units or self.world.agreed(stop.is_set()):
             return []
         # Processes that share each unit agree on where to stop; none leaves the others alone.
@@ -235,8 +259,8 @@ class CellTask:
         summaries: list[CellSummary] = []
         total = self.work.total(self.units)
         with Progress(total, "images", self.work.title, self.progress) as progress:
-            workers = self.work.workers(self.samples, stop, progress.tick)
-            for summary in run_units(self.units, workers, own):
+            crew = CellCrew(self, stop, progress)
+            for summary in engine.run(self.units, crew, own):
                 summaries.append(summary)
                 for cell, reason in summary.failures:
                     progress.note(f"failed: {cell}: {reason}")
@@ -244,12 +268,12 @@ class CellTask:
                     progress.note(note)
         return summaries
 
-    def _plan_record(self) -> dict[str, Any]:
+    def _plan_record(self, machines: list[str]) -> dict[str, Any]:
         return {
             **self.plan,
             "precision": self.record.precision,
             "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-            "device": [device_name(device) for device in self.devices],
+            "device": machines or [device_name(device) for device in self.devices],
             "versions": versions(),
         }
 

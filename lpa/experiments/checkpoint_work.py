@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from lpa.datasets import Source
-from lpa.engines.in_process import Worker
+from lpa.engines import Worker
 from lpa.errors import InputError
 from lpa.experiments.cell_task import (
     BYTES_PER_OUTCOME,
@@ -165,6 +165,18 @@ class CheckpointWork:
         )
         kept = kept_samples(samples, loaded.skips)
         return _CheckpointWorker(self, device, loaded.images, kept, loaded.skips, tick)
+
+    def elsewhere(self, store: Store, device: torch.device, threads: int) -> CheckpointWork:
+        """Return the work for one device of another machine."""
+        return replace(self, store=store, devices=[device], threads=min(self.threads, threads))
+
+    def check_here(self) -> None:
+        """Raise InputError where the first checkpoint cannot be read; all images are at loading."""
+        file_print(next(iter(self.ready.values())).path)
+
+    def weight_bytes(self) -> int:
+        """Return the size of a checkpoint's file."""
+        return next(iter(self.ready.values())).path.stat().st_size
 
     def estimate(self, units: Sequence[WorkUnit], samples: Samples) -> CellEstimate:
         """Return how much there is to do; the time is not measured."""

@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import torch
 
+from lpa.engines import Engine
 from lpa.errors import InputError
 
-__all__ = ["batch_size_of", "devices_of", "precision_of", "shard_size_of"]
+__all__ = ["batch_size_of", "devices_of", "on_devices_of", "precision_of", "shard_size_of"]
 
 
-def devices_of(asked: str) -> list[torch.device]:
+def on_devices_of(engine: Engine, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is asked for, on the kind of device that an engine's machines have."""
+    kind = engine.device(asked.get("device") or "auto")
+    return dict(asked) if kind is None else {**asked, "device": [torch.device(kind)]}
+
+
+def devices_of(asked: str | Sequence[torch.device]) -> list[torch.device]:
     """Return the devices to use: all GPUs of the machine for ``auto``, else the CPU.
 
     Parameters
     ----------
-    asked : str
-        ``auto``, ``cpu``, ``cuda`` (all GPUs), ``cuda:1`` or ``mps``.
+    asked : str or sequence of torch.device
+        ``auto``, ``cpu``, ``cuda`` (all GPUs), ``cuda:1`` or ``mps``; devices of other machines are
+        taken as they are.
 
     Raises
     ------
     InputError
         For a device that this machine does not have.
     """
+    if not isinstance(asked, str):
+        return list(asked)
     gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if asked == "cpu":
         return [torch.device("cpu")]

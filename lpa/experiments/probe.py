@@ -11,11 +11,14 @@ import sys
 import threading
 from typing import Any
 
+from lpa.engines import engine_named
 from lpa.experiments.asked import check_asked
 from lpa.experiments.cell_task import CellEstimate
+from lpa.experiments.devices import on_devices_of
 from lpa.experiments.probe_preparation import prepare_probe
 from lpa.experiments.sweep_preparation import prepare_sweep
 from lpa.experiments.train_sweep import estimate_sweep, train_sweep
+from lpa.outcomes.feature_error import feature_error
 from lpa.runs import Run, open_run
 
 __all__ = ["estimate_probe", "probe"]
@@ -42,6 +45,11 @@ def probe(
     max_time: float | None = None,
     stop: threading.Event | None = None,
     strict: bool = False,
+    engine: str = "local",
+    address: str | None = None,
+    unit_time: float | None = None,
+    worker_cpus: float | None = None,
+    worker_gpus: float | None = None,
     **asked: Any,
 ) -> Run:
     """Probe frozen backbones on another data set (paper: Section 2.2, Figure 4).
@@ -103,6 +111,8 @@ def probe(
         Set it to stop cleanly.
     strict : bool
         Refuse a run that is not complete in the end.
+    engine, address, unit_time, worker_cpus, worker_gpus
+        Who runs the probes, as for :func:`lpa.scan`.
 
     Returns
     -------
@@ -117,7 +127,11 @@ def probe(
         When it was stopped; the same call goes on from there.
     """
     known = inspect.signature(probe).parameters
-    check_asked("lpa.probe", {**asked, "max_time": max_time}, known)
+    options = {
+        "address": address, "unit_time": unit_time,
+        "worker_cpus": worker_cpus, "worker_gpus": worker_gpus,
+    }  # fmt: skip
+    check_asked("lpa.probe", {**asked, "max_time": max_time, "engine": engine, **options}, known)
     stop = stop or threading.Event()
     timer = threading.Timer(max_time, stop.set) if max_time is not None else None
     if timer is not None:
@@ -125,9 +139,10 @@ def probe(
         timer.start()
     try:
         if _is_embedded(target, asked):
-            target, asked = EMBEDDED_TARGET, _with_embedded(asked, stop)
-        task = prepare_probe(target, **asked)
-        summaries = task.run(stop)
+            target, asked = EMBEDDED_TARGET, _with_embedded(asked, stop, engine=engine, **options)
+        with engine_named(engine, **options) as runs:
+            task = prepare_probe(target, **on_devices_of(runs, asked))
+            summaries = task.run(stop, runs)
     finally:
         if timer is not None:
             timer.cancel()
@@ -137,6 +152,7 @@ def probe(
     run = open_run(task.store.location, strict=strict)
     run.outcomes.stored.put_index()
     if task.progress:
+        _say_features(run)
         _say_skipped(run)
     return run
 
@@ -169,7 +185,7 @@ def _is_embedded(target: Any, asked: dict[str, Any]) -> bool:
     return target is None and asked.get("data") is None and asked.get("backbones") is None
 
 
-def _with_embedded(asked: dict[str, Any], stop: threading.Event) -> dict[str, Any]:
+def _with_embedded(asked: dict[str, Any], stop: threading.Event, **engine: Any) -> dict[str, Any]:
     """Train the embedded backbones where they are not there, and ask for them."""
     if asked.get("progress", True):
         print(
@@ -178,8 +194,14 @@ def _with_embedded(asked: dict[str, Any], stop: threading.Event) -> dict[str, An
             file=sys.stderr,
         )
     options = {name: asked[name] for name in SHARED if name in asked}
-    run = train_sweep(**EMBEDDED_SOURCE, **options, stop=stop)
+    run = train_sweep(**EMBEDDED_SOURCE, **options, stop=stop, **engine)
     return {**asked, "backbones": run.location}
+
+
+def _say_features(run: Run) -> None:
+    error = feature_error(run.outcomes.units)
+    if error is not None:
+        print(f"features: {error}", file=sys.stderr)
 
 
 def _say_skipped(run: Run) -> None:

@@ -13,8 +13,9 @@ import pandas as pd
 import torch
 
 from lpa.datasets.taxonomy import groups_csv, taxonomy
-from lpa.engines.in_process import Worker
+from lpa.engines import Worker
 from lpa.experiments.cell_task import BYTES_PER_OUTCOME, CellEstimate, CellSummary
+from lpa.experiments.crews import check_readable, module_bytes
 from lpa.experiments.probe_worker import ExtractionOptions, Probed, ProbeWorker
 from lpa.experiments.sweep_work import TRAINING_SAMPLES
 from lpa.outcomes import SOURCE, RunRecord, Samples, Store, StoredUnits, WorkUnit, put_counts
@@ -133,6 +134,22 @@ class ProbeWork:
             stop=stop,
             tick=tick,
         )
+
+    def elsewhere(self, store: Store, device: torch.device, threads: int) -> ProbeWork:
+        """Return the work for one device of another machine."""
+        options = replace(self.options, workers=min(self.options.workers, threads))
+        return replace(self, store=store, devices=[device], options=options)
+
+    def check_here(self) -> None:
+        """Raise InputError where an image or the first backbone cannot be read."""
+        for part in (self.parts.train, self.parts.test):
+            check_readable(part.source, part.samples)
+        next(iter(self.probes.values())).backbone.load()
+
+    def weight_bytes(self) -> int:
+        """Return the size of the backbones that are on a device at once, all like the first."""
+        together = min(TOGETHER, len(self.probes))
+        return together * module_bytes(next(iter(self.probes.values())).backbone.load().module)
 
     # ---- how long ------------------------------------------------------------------------
 

@@ -14,8 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from lpa.engines import engine_named
 from lpa.errors import InputError, Stopped
 from lpa.experiments.asked import check_asked
+from lpa.experiments.devices import on_devices_of
 from lpa.experiments.preparation import prepare
 from lpa.experiments.scan_task import Estimate, ScanTask
 from lpa.measurement import Summary
@@ -29,6 +31,11 @@ def scan(
     max_time: float | None = None,
     stop: threading.Event | None = None,
     strict: bool = False,
+    engine: str = "local",
+    address: str | None = None,
+    unit_time: float | None = None,
+    worker_cpus: float | None = None,
+    worker_gpus: float | None = None,
     **asked: Any,
 ) -> Run:
     """Scan pretrained models over augmentation strengths (paper: Section 3.3, Figures 5 and 6).
@@ -88,6 +95,15 @@ def scan(
         Set it to stop cleanly.
     strict : bool
         Refuse a run that is not complete in the end.
+    engine : {"local", "ray"}
+        Who runs the work: this process, or a Ray cluster.
+    address : str, optional
+        Of a Ray cluster, ``"auto"``, ``"ray://HOST:10001"`` or ``"HOST:6379"``; default: one is
+        started on this machine for the run.
+    unit_time : float, optional
+        With Ray: seconds after which a worker that is still at one unit is ended and replaced.
+    worker_cpus, worker_gpus : float, optional
+        With Ray: processors and GPUs of each worker; default: by the models' size.
 
     Returns
     -------
@@ -101,15 +117,20 @@ def scan(
         stored.
     """
     known = inspect.signature(scan).parameters
-    check_asked("lpa.scan", {**asked, "max_time": max_time}, known)
+    options = {
+        "address": address, "unit_time": unit_time,
+        "worker_cpus": worker_cpus, "worker_gpus": worker_gpus,
+    }  # fmt: skip
+    check_asked("lpa.scan", {**asked, "max_time": max_time, "engine": engine, **options}, known)
     stop = stop or threading.Event()
     timer = threading.Timer(max_time, stop.set) if max_time is not None else None
     if timer is not None:
         timer.daemon = True
         timer.start()
     try:
-        task = prepare(**asked)
-        summaries = task.run(stop)
+        with engine_named(engine, **options) as runs:
+            task = prepare(**on_devices_of(runs, asked))
+            summaries = task.run(stop, runs)
     finally:
         if timer is not None:
             timer.cancel()

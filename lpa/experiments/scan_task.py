@@ -9,7 +9,7 @@ import re
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -18,11 +18,13 @@ import torch
 
 from lpa.augmentations.augmentation import Augmentation
 from lpa.datasets import Source
-from lpa.engines.in_process import run_units
+from lpa.engines import Engine
+from lpa.engines.in_process import InProcess
 from lpa.errors import InputError
 from lpa.examples import choose_examples
 from lpa.experiments.class_check import best_relabelling, suggested_file
 from lpa.experiments.commands import call, command
+from lpa.experiments.crews import ScanCrew
 from lpa.experiments.devices import batch_size_of
 from lpa.experiments.machine import device_name, versions
 from lpa.experiments.progress import Progress, duration
@@ -206,13 +208,17 @@ class ScanTask:
 
     # ---- doing it --------------------------------------------------------------------------
 
-    def run(self, stop: threading.Event | None = None) -> list[Summary]:
+    def run(
+        self, stop: threading.Event | None = None, engine: Engine | None = None
+    ) -> list[Summary]:
         """Compute what is missing and store it.
 
         Parameters
         ----------
         stop : threading.Event or None
             Set it to end soon: finished cells are stored, and the same command goes on later.
+        engine : Engine or None
+            Which runs the units; None: in this process.
 
         Returns
         -------
@@ -224,20 +230,16 @@ class ScanTask:
         InputError
             When the disk is full, a file has changed, or the classes are matched wrongly.
         """
-        stop = stop or threading.Event()
+        stop, engine = stop or threading.Event(), engine or InProcess()
         summaries: list[Summary] = []
-        self._begin()
+        self._begin(engine.machines())
         before = self._stored_identity() if self.class_check else []
         self._check_classes(before)
-        views = [model.view for model in self.models if model.view is not None]
-        reader = ShardReader(
-            self.source, self.samples, self.record.shard_size, self.plan.workers, views
-        )
-        with reader, Progress(self.passes(), "images", "scan", self.progress) as progress:
-            workers = [self._worker(device, reader, stop, progress) for device in self.devices]
+        with Progress(self.passes(), "images", "scan", self.progress) as progress:
             checked = 0
-            # Closed by name, so that workers end before the reader does when a check stops the run.
-            with contextlib.closing(run_units(self.units, workers, stop)) as results:
+            crew = ScanCrew(self, stop, progress)
+            # Closed by name, so that workers end when a check stops the run.
+            with contextlib.closing(engine.run(self.units, crew, stop)) as results:
                 for summary in results:
                     summaries.append(summary)
                     for model, reason in summary.failures:
@@ -250,7 +252,12 @@ class ScanTask:
                 self._check_classes([*before, *summaries])
         return summaries
 
-    def _begin(self) -> None:
+    def reader(self, threads: int) -> ShardReader:
+        """Return what reads and decodes the images."""
+        views = [model.view for model in self.models if model.view is not None]
+        return ShardReader(self.source, self.samples, self.record.shard_size, threads, views)
+
+    def _begin(self, machines: list[str]) -> None:
         """Write what the run is and what is asked of it; nothing was written before."""
         record = create_or_check(self.store, self.record, self.samples)
         check_begun(self.store, record, self.record)
@@ -258,15 +265,16 @@ class ScanTask:
             if self.progress:
                 print(f"removing the damaged {name}; it is computed again", file=sys.stderr)
             self.store.delete(name)
-        put_plan(self.store, self._plan_record())
+        put_plan(self.store, self._plan_record(machines))
 
-    def _worker(
+    def worker(
         self,
         device: torch.device,
         reader: ShardReader,
         stop: threading.Event,
-        progress: Progress,
+        tick: Callable[[int], None],
     ) -> Measurement:
+        """Return what measures units on one device."""
         several = len(self.devices) > 1
         models = [
             replace(model, module=copy.deepcopy(model.module)) if several else model
@@ -285,7 +293,7 @@ class ScanTask:
             classes=len(self.record.classes),
             stop=stop,
             examples=choose_examples(self.samples) if self.plan.images else None,
-            tick=progress.tick,
+            tick=tick,
         )
 
     def _stored_identity(self) -> list[Summary]:
@@ -328,14 +336,14 @@ class ScanTask:
                 "--classes and another --out; if they are right, go on with --no-class-check"
             )
 
-    def _plan_record(self) -> dict[str, Any]:
+    def _plan_record(self, machines: list[str]) -> dict[str, Any]:
         return {
             **self.plan.to_dict(),
             "precision": self.record.precision,
             "models": {model.name: self._model_facts(model) for model in self.models},
             "command": self._command(),
             "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-            "device": [device_name(device) for device in self.devices],
+            "device": machines or [device_name(device) for device in self.devices],
             "versions": versions(),
         }
 

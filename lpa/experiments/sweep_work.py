@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 
-from lpa.engines.in_process import Worker
+from lpa.engines import Worker
 from lpa.experiments.cell_task import (
     BYTES_PER_OUTCOME,
     CellEstimate,
     CellSummary,
     kept_samples,
 )
+from lpa.experiments.crews import module_bytes
 from lpa.experiments.sweep_data import SweepData
 from lpa.experiments.sweep_worker import DeviceData, Training, TrainingWorker, group_key
 from lpa.models.untrained import UntrainedModel
@@ -129,6 +130,18 @@ class TrainingWork:
             tick=tick,
             world=self.world,
         )
+
+    def elsewhere(self, store: Store, device: torch.device, threads: int) -> TrainingWork:
+        """Return the work for one device of another machine."""
+        data = replace(self.data, workers=min(self.data.workers, threads), progress=False)
+        return replace(self, store=store, devices=[device], data=data, _loaded={})
+
+    def check_here(self) -> None:
+        """Check nothing: loading the images reads all of them."""
+
+    def weight_bytes(self) -> int:
+        """Return the size of the models that train as one."""
+        return self.stack * module_bytes(self.model.build(0.0))
 
     def estimate(self, units: Sequence[WorkUnit], samples: Samples) -> CellEstimate:
         """Time a few updates of the first group."""

@@ -12,8 +12,10 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
+from lpa.engines import engine_named
 from lpa.experiments.asked import check_asked
 from lpa.experiments.cell_task import CellEstimate, CellSummary, CellTask
+from lpa.experiments.devices import on_devices_of
 from lpa.experiments.sweep_preparation import prepare_sweep
 from lpa.runs import Run, open_run
 
@@ -25,6 +27,11 @@ def train_sweep(
     max_time: float | None = None,
     stop: threading.Event | None = None,
     strict: bool = False,
+    engine: str = "local",
+    address: str | None = None,
+    unit_time: float | None = None,
+    worker_cpus: float | None = None,
+    worker_gpus: float | None = None,
     **asked: Any,
 ) -> Run:
     """Train one architecture over a regularizer's values (paper: Section 2.1, Figures 2, 3, 7-10).
@@ -86,6 +93,8 @@ def train_sweep(
         Set it to stop cleanly.
     strict : bool
         Refuse a run that is not complete in the end.
+    engine, address, unit_time, worker_cpus, worker_gpus
+        Who runs the trainings, as for :func:`lpa.scan`.
 
     Returns
     -------
@@ -100,15 +109,21 @@ def train_sweep(
         When it was stopped; the same call goes on from there.
     """
     known = inspect.signature(train_sweep).parameters
-    check_asked("lpa.train_sweep", {**asked, "max_time": max_time}, known)
+    options = {
+        "address": address, "unit_time": unit_time,
+        "worker_cpus": worker_cpus, "worker_gpus": worker_gpus,
+    }  # fmt: skip
+    given = {**asked, "max_time": max_time, "engine": engine, **options}
+    check_asked("lpa.train_sweep", given, known)
     stop = stop or threading.Event()
     timer = threading.Timer(max_time, stop.set) if max_time is not None else None
     if timer is not None:
         timer.daemon = True
         timer.start()
     try:
-        task = prepare_sweep(**asked)
-        summaries = task.run(stop)
+        with engine_named(engine, **options) as runs:
+            task = prepare_sweep(**on_devices_of(runs, asked))
+            summaries = task.run(stop, runs)
     finally:
         if timer is not None:
             timer.cancel()

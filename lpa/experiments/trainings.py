@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -76,17 +76,10 @@ class PlannedTrainings:
             For a policy that cannot be made, and one that cannot move the swept regularizer.
         """
         name = self.name if spec.name == "plain" else f"{self.name}+{spec.text}"
-        made = functools.cache(lambda device: build_policy(spec, self._context(device)))
-        policy: Policy = made(torch.device("cpu"))
+        fresh = _Policies(self, spec)
+        policy = fresh.shared(torch.device("cpu"))
         facts = self._facts(spec, policy)
         planned = self.plan.axis
-
-        def fresh(device: torch.device) -> Policy:
-            # A policy that learns while it trains has a state of its own.
-            if policy.hold_out:
-                return build_policy(spec, self._context(device))
-            return copy.copy(made(device))
-
         trainings = []
         for value in planned.values:
             for replicate in range(planned.draws):
@@ -99,7 +92,8 @@ class PlannedTrainings:
                 trainings.append(self._training(cell, fresh))
         return name, facts, trainings
 
-    def _context(self, device: torch.device) -> PolicyContext:
+    def context(self, device: torch.device) -> PolicyContext:
+        """Return what a policy is made of."""
         return PolicyContext(
             classes=self.record.classes,
             regularizer=self.swept,
@@ -188,6 +182,28 @@ class PlannedTrainings:
             "notes": list(policy.notes),
             "members": [],
         }
+
+
+@dataclass
+class _Policies:
+    """The policies of one model's trainings; made of parts that other machines can be sent."""
+
+    planned: PlannedTrainings
+    spec: PolicySpec
+    made: dict[torch.device, Policy] = field(default_factory=dict)
+
+    def shared(self, device: torch.device) -> Policy:
+        """Return the one from which those of the trainings are copied."""
+        if device not in self.made:
+            self.made[device] = build_policy(self.spec, self.planned.context(device))
+        return self.made[device]
+
+    def __call__(self, device: torch.device) -> Policy:
+        """Return a new policy for one training."""
+        # A policy that learns while it trains has a state of its own.
+        if self.shared(torch.device("cpu")).hold_out:
+            return build_policy(self.spec, self.planned.context(device))
+        return copy.copy(self.shared(device))
 
 
 @functools.cache
