@@ -125,6 +125,19 @@ def test_parts_of_an_object_are_those_of_its_bytes(
         assert file.read() == data[37:]
 
 
+@pytest.mark.parametrize("small", [10, 2**20])
+def test_the_end_of_an_object_is_that_of_its_bytes(
+    location: str, monkeypatch: pytest.MonkeyPatch, small: int
+) -> None:
+    monkeypatch.setattr(object_store, "SMALL", small)
+    store, data = Store(location), os.urandom(5000)
+    store.put("object", data)
+    for size in (1, 8, 10, 11, 4999, 5000, 5001, 10_000):
+        assert store.tail("object", size) == data[-size:]
+    with pytest.raises(FileNotFoundError):
+        store.tail("nothing", 8)
+
+
 def test_a_store_is_pickled_as_its_location(location: str) -> None:
     Store(location).put("object", b"here")
     copy = pickle.loads(pickle.dumps(Store(location)))

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 import lpa
 import lpa.measurement
 import lpa.training.loop
-from lpa.outcomes import Store, object_store
+from lpa.outcomes import Store, object_store, stored_units
 from lpa.training.checkpoint import Checkpoint
 
 AUG = {"crop": [1, 0.5, 0.2], "cutout": [0, 0.3]}
@@ -159,6 +159,22 @@ def test_the_same_command_computes_only_what_is_missing(
     names = [unit.name for unit in whole.outcomes.units]
     again = scan(data, "s3://bucket/resumed")
     assert [unit.name for unit in again.outcomes.units] == names
+
+
+def test_commands_leave_a_copy_of_what_many_units_say(
+    data: Path, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for place in ("s3://bucket/many", str(tmp_path / "many")):
+        run = scan(data, place, aug={"crop": [1, 0.5]}, draws=1, images=False)
+        assert list(run.outcomes.store.entries()) == [
+            "plans", "run.json", "samples.parquet", "units"
+        ]  # fmt: skip
+        with monkeypatch.context() as patch:
+            patch.setattr(stored_units, "FEWEST", 2)
+            scan(data, place, aug={"crop": [1, 0.5]}, draws=1, images=False)
+            assert run.outcomes.store.exists(stored_units.INDEX)
+            copied = lpa.open(place)
+        assert exported(copied, tmp_path) == exported(run, tmp_path)
 
 
 class Acting(nn.Module):

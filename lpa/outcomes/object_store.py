@@ -32,6 +32,9 @@ PATIENCE = 300.0
 WHOLE = 4 * 2**20
 """Objects up to this size are read whole, which is one request; of larger ones parts are."""
 
+SMALL = 2**20
+"""Objects up to this size are read whole where their end is asked for."""
+
 BUCKETED = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss", "memory"}
 """Protocols without directories. Making one there could make a bucket, which nobody asked for."""
 
@@ -112,7 +115,9 @@ class ObjectStore(Store):
 
     def tail(self, name: str, size: int) -> bytes:
         """Return the last bytes of an object, or all of a shorter one."""
-        return self._part(name, -size, None)
+        # From its start a small object takes one request, and a range from its end two.
+        head = self._part(name, 0, max(size, SMALL))
+        return head[-size:] if len(head) < max(size, SMALL) else self._part(name, -size, None)
 
     def exists(self, name: str) -> bool:
         """Tell whether an object is there."""
