@@ -653,3 +653,52 @@ def test_a_dry_run_measures_and_writes_nothing(begun: list[str]) -> None:
         "10 trainings in 10 units, 17920 images, about 2.00 device hours (60 min on 2 devices), "
         "about 3.0 MB on disk"
     )
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "expected"),
+    [
+        ("seeds", "5", "a whole number, e.g. 8"),
+        ("seeds", True, "a whole number, e.g. 8"),
+        ("model", 5, "a text, e.g. 'resnet50'"),
+        ("regularizer", ["random_crop"], "a text, e.g. 'random_crop'"),
+        ("recipe", "epochs", "names to values, e.g. {'epochs': 15}"),
+        ("policies", 5, "a text or several, e.g. ['plain', 'adaptive_strength']"),
+        ("test_share", "a", "a number, e.g. 0.25"),
+        ("checkpoints", 5, "a text, e.g. 'ckpt/tau{value}_seed{seed}.pth'"),
+        ("cache", 5, "a path"),
+        ("retry", "yes", "True or False"),
+        ("epochs", 3, "recipe={'epochs': 3}"),
+    ],
+)
+def test_an_option_of_the_wrong_kind_is_refused(option: str, value: Any, expected: str) -> None:
+    assert refusal(**{option: value}) == f"lpa.train_sweep({option}={value!r}): expected {expected}"
+    assert not Path("run").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        (
+            {"values": 0.3},
+            "random_crop: values 0.3 are no numbers; expected e.g. '1,.5' or [1, 0.5]",
+        ),
+        (
+            {"values": ["a"]},
+            "random_crop: values ['a'] are no numbers; expected e.g. '1,.5' or [1, 0.5]",
+        ),
+        ({"recipe": {"epochs": 2.5}}, "--epochs 2.5: expected a whole number"),
+        ({"recipe": {"learning_rate": "fast"}}, "--learning-rate 'fast': expected a number"),
+        ({"recipe": {"optimizer": 5}}, "--optimizer 5: expected a text"),
+        (
+            {"held": [("dropout", 0.2)]},
+            "held [('dropout', 0.2)]: expected names to values, e.g. {'dropout': 0.2}",
+        ),
+        ({"policies": [5]}, "policy 5: expected a text, e.g. 'adaptive_strength'"),
+        ({"stack": "many"}, "--stack many is out of range; expected auto, or at least 1"),
+    ],
+)
+def test_what_python_gives_wrongly_is_refused_in_one_line(
+    changes: dict[str, Any], text: str
+) -> None:
+    assert refusal(**changes) == text

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
+from lpa_cli.train_sweep import command as train_sweep
 
 from lpa.errors import InputError
 from lpa.plans import Recipe
@@ -94,3 +97,15 @@ def test_the_best_epoch_needs_images_to_choose_it_by() -> None:
         "--keep best needs images that are not trained on, to choose the epoch by; expected e.g. "
         "--hold-out .1"
     )
+
+
+@pytest.mark.parametrize("name", ["convnext_tiny", "vit_b_16", "swin_t", "resnet50"])
+def test_a_recipe_comes_back_from_the_command_that_a_run_records(name: str) -> None:
+    recipe = recipe_for(name, LARGE).to_dict()
+    options = {option.name: option for option in train_sweep.params}
+    typed = {
+        field: options[field].type.convert(str(value), None, None)
+        for field, value in recipe.items() if value is not None and field != "select"
+    }  # fmt: skip
+    # To the last character, since cells are known by a hash of it: 20 and 20.0 are one number.
+    assert json.dumps(Recipe(**typed).to_dict()) == json.dumps(recipe)

@@ -264,13 +264,20 @@ MEASURING = ("adaptive_strength",)
 def _listed(policies: str | Sequence[str] | None) -> list[str]:
     if policies is None:
         return ["plain"]
-    return [policies] if isinstance(policies, str) else list(policies)
+    listed = [policies] if isinstance(policies, str) else list(policies)
+    for text in listed:
+        if not isinstance(text, str):
+            raise InputError(f"policy {text!r}: expected a text, e.g. 'adaptive_strength'")
+    return listed
 
 
 def _held(held: Mapping[str, float] | Sequence[str] | None) -> list[tuple[Regularizer, float]]:
     """Read what is held fixed: ``{"random_crop": .08}`` or ``["random_crop=.08"]``."""
     if isinstance(held, Mapping):
         held = [f"{name}={value}" for name, value in held.items()]
+    for text in held or ():
+        if not isinstance(text, str) or isinstance(held, str):
+            raise InputError(f"held {held!r}: expected names to values, e.g. {{'dropout': 0.2}}")
     settings = [parse_setting(text) for text in held or ()]
     names = [spec.family for spec, _ in settings]
     for name in names:

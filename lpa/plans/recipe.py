@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, fields
+from dataclasses import Field, asdict, dataclass, fields
+from numbers import Integral, Real
 from typing import Any, Literal
 
 from lpa.errors import InputError
@@ -80,6 +81,8 @@ class Recipe:
 
     def __post_init__(self) -> None:
         """Check every number; raise InputError with the option's name, its value and its range."""
+        for item in fields(self):
+            object.__setattr__(self, item.name, _of_kind(item, getattr(self, item.name)))
         for name in ("epochs", "batch_size", "step_epochs"):
             if getattr(self, name) < 1:
                 raise _out_of_range(name, getattr(self, name), "at least 1")
@@ -120,6 +123,22 @@ class Recipe:
     def names(cls) -> tuple[str, ...]:
         """Return the names of all fields."""
         return tuple(item.name for item in fields(cls))
+
+
+def _of_kind(item: Field[Any], value: Any) -> Any:
+    """Return a value as what its field is: 20 and 20.0 must be one recipe."""
+    kind: Any
+    if isinstance(item.default, str):
+        kind, expected = str, "a text"
+    elif isinstance(item.default, int):
+        kind, expected = Integral, "a whole number"
+    elif value is None and item.default is None:
+        return None
+    else:
+        kind, expected = Real, "a number"
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise InputError(f"--{item.name.replace('_', '-')} {value!r}: expected {expected}")
+    return value if kind is str else int(value) if kind is Integral else float(value)
 
 
 def _out_of_range(name: str, value: Any, expected: str) -> InputError:

@@ -113,7 +113,7 @@ class SweepPlan:
             raise InputError(
                 "--from evaluates ready checkpoints and trains nothing; leave --policy out"
             )
-        if self.stack != "auto" and self.stack < 1:
+        if self.stack != "auto" and (not isinstance(self.stack, int) or self.stack < 1):
             raise InputError(f"--stack {self.stack} is out of range; expected auto, or at least 1")
         if self.shard is not None and not 1 <= self.shard[0] <= self.shard[1]:
             raise InputError(

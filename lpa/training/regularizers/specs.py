@@ -99,12 +99,22 @@ def parse_values(text: str | Iterable[float] | None, axis: Axis) -> tuple[float,
     if text is None:
         return axis.grid
     if not isinstance(text, str):
-        return axis.check(text, "reference")
+        return axis.check(_numbers(axis, text), "reference")
     numbers: list[float] = []
     for part in split(text, ",", "values"):
         read = read_values(axis.name, part)
         numbers += _geometric(axis, part, read) if axis.scale == "log" and len(read) > 1 else read
     return axis.check(numbers, "reference")
+
+
+def _numbers(axis: Axis, values: object) -> list[float]:
+    """Read numbers from Python."""
+    try:
+        return [float(value) for value in values]  # type: ignore[attr-defined]
+    except (TypeError, ValueError):
+        raise InputError(
+            f"{axis.name}: values {values!r} are no numbers; expected e.g. '1,.5' or [1, 0.5]"
+        ) from None
 
 
 def _geometric(axis: Axis, text: str, evenly: list[float]) -> list[float]:
