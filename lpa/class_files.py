@@ -31,7 +31,7 @@ def read_classes_file(path: str | os.PathLike[str]) -> list[str]:
     """
     try:
         text = user_path(path).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:  # no UTF-8, or a zero byte in the path
         raise InputError(
             f"classes file {str(path)!r} cannot be read ({type(error).__name__}); expected text "
             + EXPECTED

@@ -201,3 +201,14 @@ def test_the_line_is_found_below_a_cell_of_any_length(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         open_table(str(path)).numbers("b")
     assert str(caught.value) == f"{path}, line 3, column 'b': 'no' is no number; expected e.g. 0.5"
+
+
+def test_a_matrix_or_column_of_lists_without_rows_is_read_as_it_is(tmp_path: Path) -> None:
+    np.savez(tmp_path / "x.npz", prediction=np.zeros((0, 4)))
+    pq.write_table(
+        pa.table({"prediction": pa.array([], pa.list_(pa.int64()))}), tmp_path / "x.parquet"
+    )
+    for name in ("x.npz", "x.parquet"):
+        table = open_table(str(tmp_path / name))
+        assert len(table.named_lists("prediction").codes) == 0
+        assert len(table.number_lists("prediction")) == 0

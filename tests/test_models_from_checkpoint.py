@@ -215,3 +215,30 @@ def test_half_precision_weights_are_measured_in_single_precision(tmp_path: Path)
     module = timm.create_model("test_vit", num_classes=7).half()
     path = saved(tmp_path, {"model": module.state_dict(), "classes": NAMES})
     assert same_logits(load(f"test_vit@{path}"), module.float())
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "shown"),
+    [
+        ("mean", "abc", "'abc'"),
+        ("std", [0.2, 0.0, 0.2], "[0.2, 0.0, 0.2]"),
+        ("input_size", [3, -1, 10**30], "[3, -1, 1000000000000000000000000000000]"),
+        ("img_size", 10**30, "a long number"),
+        ("crop_pct", {"a": 1}, "{'a': 1}"),
+        ("crop_pct", float("nan"), "nan"),
+        ("crop_mode", 3, "3"),
+    ],
+)
+def test_arguments_of_a_training_that_cannot_be_are_named(
+    tmp_path: Path, key: str, value: Any, shown: str
+) -> None:
+    content = {"args": argparse.Namespace(**{key: value})}
+    content["state_dict"] = prefixed(timm.create_model("test_efficientnet", num_classes=7), "")
+    path = saved(tmp_path, content, "best.pth")
+    with pytest.raises(InputError) as caught:
+        load(f"test_efficientnet@{path}")
+    assert str(caught.value) == (
+        f"checkpoint 'best.pth' records {key} {shown} of its training, which cannot be; expected "
+        "what timm's train.py writes: save the weights alone (model.state_dict()) and give "
+        "--img-size, --crop-pct, --mean and --std"
+    )

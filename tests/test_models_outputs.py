@@ -131,3 +131,8 @@ def test_indices_that_are_no_numbers_are_refused(tmp_path: Path, record: str) ->
     path.write_text(record)
     with pytest.raises(InputError, match="does not name each output once"):
         read_classes_file(path)
+
+
+def test_a_zero_byte_in_a_path_is_told_like_a_file_that_is_not_there() -> None:
+    with pytest.raises(InputError, match=r"^classes file 'a\\x00b' cannot be read \(ValueError\)"):
+        read_classes_file("a\0b")

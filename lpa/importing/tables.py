@@ -146,7 +146,8 @@ class Table:
         """Read a column of equally long lists of names or whole numbers: codes [rows, k]."""
         cells = self._list_cells(column, words=True)
         flat = pa.array(itertools.chain.from_iterable(cells), pa.string()).dictionary_encode()
-        codes = flat.indices.to_numpy().astype(np.int64).reshape(len(cells), -1)
+        width = len(cells[0]) if cells else 0
+        codes = flat.indices.to_numpy().astype(np.int64).reshape(len(cells), width)
         return Named.clean(flat.dictionary.to_pylist(), codes)
 
     def number_lists(self, column: str) -> npt.NDArray[np.floating]:
@@ -165,7 +166,8 @@ class Table:
             )
         cells = self._list_cells(column, words=False)
         try:
-            return np.array(cells, dtype=np.float64).reshape(len(cells), -1)
+            width = len(cells[0]) if cells else 0
+            return np.array(cells, dtype=np.float64).reshape(len(cells), width)
         except ValueError:
             row = next(r for r, cell in enumerate(cells) if not all(map(_is_number, cell)))
             raise InputError(

@@ -24,6 +24,9 @@ __all__ = ["load"]
 State = dict[str, torch.Tensor]
 Build = Callable[[int], torch.nn.Module]
 
+_RECORDED = ("input_size", "img_size", "crop_pct", "crop_mode", "mean", "std")
+_LARGEST_SIZE = 10_000
+
 # What training code wraps a model in: DataParallel, torch.compile, Lightning modules.
 _PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "network.")
 
@@ -56,12 +59,17 @@ def _load_timm(
     request: Request, architecture: str, path: Path, checkpoint: Checkpoint
 ) -> LoadedModel:
     recorded = {
-        key: value
-        for key in ("input_size", "img_size", "crop_pct", "crop_mode", "mean", "std")
-        if (value := checkpoint.arguments.get(key)) is not None
+        key: value for key in _RECORDED if (value := checkpoint.arguments.get(key)) is not None
     }
     if recorded and checkpoint.arguments.get("interpolation"):
         recorded["interpolation"] = checkpoint.arguments["interpolation"]
+    for key, value in recorded.items():
+        if not _can_be(key, value):
+            raise InputError(
+                f"checkpoint {path.name!r} records {key} {_short(value)} of its training, which "
+                "cannot be; expected what timm's train.py writes: save the weights alone "
+                "(model.state_dict()) and give --img-size, --crop-pct, --mean and --std"
+            )
     size = request.overrides.img_size or recorded.get("img_size")
 
     def build(outputs: int) -> torch.nn.Module:
@@ -74,6 +82,35 @@ def _load_timm(
     if recorded:
         notes.append("preprocessing of the checkpoint's own training arguments")
     return _finish(request, module, preprocessing, path, checkpoint, notes)
+
+
+def _can_be(key: str, value: Any) -> bool:
+    """Tell whether a recorded argument is one of timm's: a file may say anything."""
+    listed = value if isinstance(value, list | tuple) else [value]
+    if key in ("crop_mode", "interpolation"):
+        return isinstance(value, str)
+    numbers = [v for v in listed if isinstance(v, int | float) and not isinstance(v, bool)]
+    if (
+        not listed
+        or len(numbers) != len(listed)
+        or not all(abs(v) <= _LARGEST_SIZE for v in numbers)
+    ):
+        return False
+    if key in ("img_size", "input_size"):
+        if not all(isinstance(v, int) and v >= 1 for v in numbers):
+            return False
+        one = key == "img_size" and value is listed[0]
+        return one or len(numbers) == (2 if key == "img_size" else 3)
+    if key == "crop_pct":
+        return len(numbers) == 1 and 0 < numbers[0] <= 1
+    # timm takes lists alone.
+    triple = value is listed and len(numbers) in (1, 3)
+    return triple and (key == "mean" or min(numbers) > 0)
+
+
+def _short(value: Any) -> str:
+    text = repr(value) if not isinstance(value, int) or abs(value) < 1e18 else "a long number"
+    return text if len(text) <= 40 else text[:37] + "..."
 
 
 def _load_torchvision(
@@ -114,6 +151,8 @@ def _recorded_by_torchvision(arguments: Mapping[str, Any]) -> Preprocessing | No
     """Read the evaluation preset from the arguments of torchvision's reference script."""
     resize, crop = arguments.get("val_resize_size"), arguments.get("val_crop_size")
     if not isinstance(resize, int) or not isinstance(crop, int):
+        return None
+    if not 1 <= min(resize, crop) <= max(resize, crop) <= _LARGEST_SIZE:
         return None
     interpolation = str(arguments.get("interpolation") or "bilinear")
     view = View((crop, crop), (resize, resize), "short_side", interpolation)

@@ -10,6 +10,7 @@ import pickle
 import struct
 import zipfile
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -237,3 +238,36 @@ def as_json(value: Any) -> str:
     from fuzz.mutations import Raw
 
     return str(value) if isinstance(value, Raw) else json.dumps(value)
+
+
+@cache
+def small_state() -> dict[str, torch.Tensor]:
+    import timm
+
+    return timm.create_model("test_efficientnet", num_classes=2).state_dict()
+
+
+ARGUMENTS = [
+    *("img_size", "input_size", "crop_pct", "crop_mode", "mean", "std", "interpolation"),
+    *("val_resize_size", "val_crop_size", "classes", "class_to_idx"),
+]
+NUMBERS = st.sampled_from([0, 1, -1, 8, 224, 10**9, 10**30, 0.5, 1e308, float("nan")])
+
+
+@cases(12)
+@given(
+    st.dictionaries(
+        st.sampled_from(ARGUMENTS),
+        json_values(False) | NUMBERS | st.lists(NUMBERS, min_size=1, max_size=3),
+        min_size=1,
+        max_size=3,
+    )
+)
+def test_any_arguments_of_a_training_are_taken_or_one_line(arguments: dict[str, Any]) -> None:
+    from lpa.models import load
+
+    classes = FOLDER / "two.txt"
+    classes.write_text("a\nb\n")
+    content = {"state_dict": small_state(), "args": argparse.Namespace(**arguments)}
+    path = written(saved(content), ".pth")
+    refused_or_read(lambda: load(f"test_efficientnet@{path}", classes_file=classes))
