@@ -8,12 +8,14 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 from lpa_cli.show import command as show
 from synthetic import CROP, CUTOUT, write_run
 
 from lpa.errors import InputError
+from lpa.importing.results import import_results
 from lpa.outcomes import Outcomes, Store, create_or_check, put_failure, put_plan
 from lpa.outcomes.counts import put_counts
 from lpa.outcomes.overview import overview
@@ -153,3 +155,13 @@ if len(sys.argv) > 2:
             [sys.executable, "-c", program, *arguments], capture_output=True, text=True
         )
         assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_an_import_whose_counts_are_empty_is_shown_as_such(tmp_path: Path) -> None:
+    file = tmp_path / "counts.csv"
+    file.write_text("class,value,replicate,correct,n\ncat,1,0,3,5\ncat,.5,0,2,5\n")
+    import_results(file, tmp_path / "run", model="m", axis="crop")
+    (name,) = Store(tmp_path / "run").list("counts")
+    table = pq.read_table(tmp_path / "run" / name)
+    pq.write_table(table.slice(0, 0), tmp_path / "run" / name)
+    assert "nothing is stored yet" in str(overview(tmp_path / "run"))

@@ -17,6 +17,10 @@ from lpa.outcomes.record import DIVERGED
 __all__ = ["Overview", "overview"]
 
 
+COLUMNS = ["model", "axis", "values", "draws", "planned", "complete", "missing"]
+"""Of the coverage, also where nothing is stored."""
+
+
 @dataclass(frozen=True)
 class Overview:
     """A run in short.
@@ -186,8 +190,7 @@ def _coverage(outcomes: Outcomes) -> pd.DataFrame:
                 "missing": f"{100 * share:.1f} %",
             }
         )
-    columns = ["model", "axis", "values", "draws", "planned", "complete", "missing"]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def _counted(outcomes: Outcomes) -> pd.DataFrame:
@@ -207,4 +210,4 @@ def _counted(outcomes: Outcomes) -> pd.DataFrame:
                 "missing": "0.0 %",
             }
         )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=COLUMNS)
