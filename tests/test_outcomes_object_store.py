@@ -420,9 +420,45 @@ def test_an_unknown_protocol_is_named() -> None:
     with pytest.raises(InputError) as caught:
         Store("s4://bucket/run")
     assert str(caught.value) == (
-        "s4://bucket/run: s4:// is unknown (Protocol not known: s4); expected a path or an address "
+        "s4://bucket/run cannot be used (Protocol not known: s4); expected a path or an address "
         "such as s3://bucket/run"
     )
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        ("s3://", "s3://: expected one address, such as s3://bucket/run"),
+        ("s3:///", "s3:///: expected one address, such as s3://bucket/run"),
+        ("zip://a::s3://b", "zip://a::s3://b: expected one address, such as s3://bucket/run"),
+        ("simplecache::s3://bucket/run", "simplecache::s3://bucket/run: expected one address, such "
+         "as s3://bucket/run"),
+        ("S3://b/run", "S3://b/run cannot be used (Protocol not known: S3); expected a path or an "
+         "address such as s3://bucket/run"),
+        ("file://", "file:// names no folder; expected e.g. file:///data/run"),
+        ("github://x", "github://x cannot be used (GithubFileSystem.__init__() missing 2 required "
+         "positional arguments: 'org' and 'repo'); expected a path or an address such as "
+         "s3://bucket/run"),
+        ("data://x", "data://x cannot be read (not enough values to unpack (expected 2, got 1)); "
+         "expected an address such as s3://bucket/run"),
+    ],
+)  # fmt: skip
+def test_an_odd_address_is_refused_in_one_line(address: str, message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        Store(address).get("run.json")
+    assert str(caught.value) == message
+
+
+def test_a_store_that_cannot_be_written_says_so() -> None:
+    for write in (Store.put, Store.put_new):
+        with pytest.raises(InputError, match="data://x cannot be written"):
+            store = Store("data://x")
+            getattr(store, write.__name__)("object", b"")
+
+
+def test_slashes_are_counted_once(server: Server) -> None:
+    Store("s3://bucket//twice//run/").put("units/a", b"data")
+    assert Store("s3://bucket/twice/run").list("units") == ["units/a"]
 
 
 def test_an_address_that_went_through_a_path_is_refused() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import functools
 import io
+import re
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -41,6 +42,9 @@ BUCKETED = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss", "memo
 FINAL = {errno.EINVAL, errno.EPERM, errno.ENAMETOOLONG, errno.EMSGSIZE, errno.ENOSYS}
 """Error numbers of requests that would fail again."""
 
+LASTING = (AttributeError, NotImplementedError, TypeError, ValueError)
+"""How packages say that they cannot do something at all."""
+
 T = TypeVar("T")
 
 
@@ -59,9 +63,13 @@ class ObjectStore(Store):
     """
 
     def __init__(self, location: Location) -> None:
-        super().__init__(str(location).rstrip("/"))
+        protocol, _, path = str(location).partition("://")
+        super().__init__(f"{protocol}://{path.rstrip('/')}")
+        if "::" in self.location or not path.strip("/"):
+            raise InputError(f"{location}: expected one address, such as s3://bucket/run")
         self._answered = False
-        self._files, self._root = _opened(self.location)
+        self._files, root = _opened(self.location)
+        self._root = re.sub("/+", "/", root)
 
     @property
     def name(self) -> str:
@@ -83,7 +91,7 @@ class ObjectStore(Store):
         """Write an object whole unless it is there: a conditional request, where there are such."""
         write = functools.partial(self._files.pipe_file, self._path(name), data)
         try:
-            self._put(name, functools.partial(write, mode="create"))
+            self._put(name, functools.partial(write, mode="create"), known=False)
         except FileExistsError:
             return False
         except (TypeError, NotImplementedError):
@@ -92,9 +100,9 @@ class ObjectStore(Store):
             self._put(name, write)
         return True
 
-    def _put(self, name: str, write: Callable[[], Any]) -> None:
+    def _put(self, name: str, write: Callable[[], Any], known: bool = True) -> None:
         try:
-            self._tried(write, "written")
+            self._tried(write, "written", known)
         except FileNotFoundError as error:
             if self._protocol in BUCKETED:
                 raise self._no_bucket() from error
@@ -183,8 +191,10 @@ class ObjectStore(Store):
             raise
         return bytes(data)
 
-    def _tried(self, request: Callable[[], T], verb: str) -> T:
+    def _tried(self, request: Callable[[], T], verb: str, known: bool = True) -> T:
         """Make a request, and make it again while the store does not answer.
+
+        What not every store has a request for (not ``known``) raises what Python raises.
 
         Raises
         ------
@@ -197,9 +207,11 @@ class ObjectStore(Store):
         while True:
             try:
                 answer = request()
-            except (TypeError, NotImplementedError, NotADirectoryError):
+            except NotADirectoryError:
                 raise
             except Exception as error:
+                if not known and isinstance(error, TypeError | NotImplementedError):
+                    raise
                 self._judge(error, verb)
                 patience = PATIENCE if self._answered else FIRST_PATIENCE
                 passed = time.monotonic() - began
@@ -241,7 +253,11 @@ class ObjectStore(Store):
             ) from error
         if _says(error, "InvalidRange"):
             raise error
-        if isinstance(error, ValueError) or getattr(error, "errno", None) in FINAL:
+        if (
+            isinstance(error, LASTING)
+            or getattr(error, "errno", None) in FINAL
+            or (type(error).__name__ == "ParamValidationError")
+        ):
             raise InputError(
                 f"{self} cannot be {verb} ({_reason(error)}); expected an address such as "
                 "s3://bucket/run"
@@ -290,14 +306,19 @@ def _opened(location: str) -> tuple[Any, str]:
         # A listing is asked for anew each time: other processes write as well.
         return fsspec.core.url_to_fs(location, use_listings_cache=False)  # type: ignore[no-any-return]
     except ImportError as error:
-        package = known_implementations.get(protocol, {}).get("class", protocol).partition(".")[0]
+        known = known_implementations.get(protocol, {})
+        package = known.get("class", protocol).partition(".")[0]
+        if package == "fsspec":
+            raise InputError(
+                f"{location} needs what is not installed: {known.get('err', _reason(error))}"
+            ) from error
         raise InputError(
             f"{location} needs {package}, which is not installed: pip install '{package}'"
         ) from error
-    except ValueError as error:
+    except Exception as error:  # each package refuses an address in its own way
         raise InputError(
-            f"{location}: {protocol}:// is unknown ({_reason(error)}); expected a path or an "
-            "address such as s3://bucket/run"
+            f"{location} cannot be used ({_reason(error)}); expected a path or an address such as "
+            "s3://bucket/run"
         ) from error
 
 
@@ -312,5 +333,4 @@ def _says(error: BaseException, *texts: str) -> bool:
 
 
 def _reason(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0][:160] if lines else type(error).__name__
+    return " ".join(str(error).split())[:160] or type(error).__name__

@@ -25,7 +25,7 @@ __all__ = ["FolderStore", "Location", "Store", "is_address", "local_path"]
 Location = str | os.PathLike[str]
 """A folder, or an object store's address as fsspec writes them: ``s3://bucket/run``."""
 
-_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://")
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.:-]+://")
 
 _MANGLED = re.compile(r"[a-z][a-z0-9+]+:/[^/]")
 """What a pathlib.Path makes of an address."""
@@ -152,7 +152,11 @@ class FolderStore(Store):
 
     def __init__(self, location: Location) -> None:
         text = str(location)
-        self.root = Path(text.split("://", 1)[1] if is_address(location) else location)
+        if is_address(location):
+            text = text.partition("://")[2]
+            if not text:
+                raise InputError(f"{location} names no folder; expected e.g. file:///data/run")
+        self.root = Path(text)
         super().__init__(str(self.root))
 
     @property
