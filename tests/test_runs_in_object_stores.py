@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from object_stores import Server, serving
 from torch import Tensor, nn
 
 import lpa
+import lpa.experiments.scan_task
 import lpa.measurement
 import lpa.training.loop
 from lpa.outcomes import Store, object_store, stored_units
@@ -175,6 +177,27 @@ def test_commands_leave_a_copy_of_what_many_units_say(
             assert run.outcomes.store.exists(stored_units.INDEX)
             copied = lpa.open(place)
         assert exported(copied, tmp_path) == exported(run, tmp_path)
+
+
+def test_a_run_that_another_command_began_at_the_same_moment_is_refused_at_the_end(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As in an object store that cannot write only what is not there: both have succeeded.
+    address = f"memory://{data.parent.name}"
+    real = lpa.experiments.scan_task.put_plan
+
+    def put_plan(store: Store, plan: Any) -> str:
+        record = json.loads(store.get("run.json"))
+        store.put("run.json", json.dumps({**record, "seed": 7}).encode())
+        return real(store, plan)
+
+    monkeypatch.setattr(lpa.experiments.scan_task, "put_plan", put_plan)
+    with pytest.raises(lpa.InputError) as caught:
+        scan(data, address, aug={"crop": [1, 0.5]}, draws=1, images=False)
+    assert str(caught.value) == (
+        f"{address} is another run now, which another command began at the same moment; expected "
+        "one run at one place: delete it, and give one of the two another --out"
+    )
 
 
 class Acting(nn.Module):

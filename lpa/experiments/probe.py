@@ -16,10 +16,11 @@ from lpa.experiments.asked import check_asked
 from lpa.experiments.cell_task import CellEstimate
 from lpa.experiments.devices import on_devices_of
 from lpa.experiments.probe_preparation import prepare_probe
+from lpa.experiments.reopening import reopen
 from lpa.experiments.sweep_preparation import prepare_sweep
 from lpa.experiments.train_sweep import estimate_sweep, train_sweep
 from lpa.outcomes.feature_error import feature_error
-from lpa.runs import Run, open_run
+from lpa.runs import Run
 
 __all__ = ["estimate_probe", "probe"]
 
@@ -149,8 +150,7 @@ def probe(
     task.check_finished(summaries, stop)
     if strict:
         task.check_complete()
-    run = open_run(task.store.location, strict=strict)
-    run.outcomes.stored.put_index()
+    run = reopen(task.store, task.record, strict)
     if task.progress:
         _say_features(run)
         _say_skipped(run)

@@ -19,9 +19,10 @@ from lpa.errors import InputError, Stopped
 from lpa.experiments.asked import check_asked
 from lpa.experiments.devices import on_devices_of
 from lpa.experiments.preparation import prepare
+from lpa.experiments.reopening import reopen
 from lpa.experiments.scan_task import Estimate, ScanTask
 from lpa.measurement import Summary
-from lpa.runs import Run, open_run
+from lpa.runs import Run
 
 __all__ = ["estimate", "scan"]
 
@@ -135,8 +136,7 @@ def scan(
         if timer is not None:
             timer.cancel()
     _check_finished(task, summaries, stop)
-    run = open_run(task.store.location, strict=strict)
-    run.outcomes.stored.put_index()
+    run = reopen(task.store, task.record, strict)
     if task.progress:
         skips = run.outcomes.skips
         if skips:

@@ -16,8 +16,9 @@ from lpa.engines import engine_named
 from lpa.experiments.asked import check_asked
 from lpa.experiments.cell_task import CellEstimate, CellSummary, CellTask
 from lpa.experiments.devices import on_devices_of
+from lpa.experiments.reopening import reopen
 from lpa.experiments.sweep_preparation import prepare_sweep
-from lpa.runs import Run, open_run
+from lpa.runs import Run
 
 __all__ = ["estimate_sweep", "train_sweep"]
 
@@ -130,8 +131,7 @@ def train_sweep(
     task.check_finished(summaries, stop)
     if strict:
         task.check_complete()
-    run = open_run(task.store.location, strict=strict)
-    run.outcomes.stored.put_index()
+    run = reopen(task.store, task.record, strict)
     if task.progress:
         _say_left_out(task, summaries, run)
     return run

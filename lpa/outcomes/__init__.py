@@ -31,6 +31,7 @@ from lpa.outcomes.record import (
     put_plan,
     read_objects,
     read_record,
+    same_run,
 )
 from lpa.outcomes.samples import Samples
 from lpa.outcomes.store import FolderStore, Location, Store, is_address, local_path
@@ -69,6 +70,7 @@ __all__ = [
     "read_header",
     "read_objects",
     "read_record",
+    "same_run",
     "unit_name",
     "write_unit",
 ]

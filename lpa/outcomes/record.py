@@ -26,6 +26,7 @@ __all__ = [
     "put_plan",
     "read_objects",
     "read_record",
+    "same_run",
 ]
 
 DIVERGED = "diverged: "
@@ -193,6 +194,13 @@ def check_begun(store: Store, begun: RunRecord, prepared: RunRecord) -> None:
             f"another run was begun in {store} in the meantime; expected one with the "
             "same classes and shards: run the same command again"
         )
+
+
+def same_run(one: RunRecord, other: RunRecord) -> bool:
+    """Tell whether two records define the same run, with the same cells at the same places."""
+    return _layout(one) == _layout(other) and all(
+        getattr(one, name) == getattr(other, name) for name in RunRecord.DEFINING
+    )
 
 
 def _layout(record: RunRecord) -> tuple[int, tuple[str, ...], Any]:
