@@ -34,8 +34,11 @@ def test_a_pipe_is_there_and_is_no_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["~no-such-user/x", f"{'x' * 5000}/y"])
-def test_odd_paths_are_refused_in_one_line_wherever_they_are_typed(text: str) -> None:
-    for read in (open_data, find_kept, read_classes_file):
+def test_odd_paths_are_refused_in_one_line_wherever_they_are_typed(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lpa.datasets.from_hub._reachable", lambda: False)
+    for read in (open_data, find_kept, read_classes_file, lambda name: open_data(f"hub:{name}")):
         with pytest.raises(InputError):
             read(text)
     assert [spec.text for spec in parse_models(f"resnet18@{text}")] == [f"resnet18@{text}"]

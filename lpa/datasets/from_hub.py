@@ -16,6 +16,7 @@ from typing import Any
 from lpa.datasets.hub_columns import find_columns, hub_classes, hub_name, labelled
 from lpa.datasets.source import Entry, Source, assemble, choose_splits
 from lpa.errors import InputError
+from lpa.user_paths import exists
 
 __all__ = ["HubReader", "open_hub"]
 
@@ -41,7 +42,7 @@ def open_hub(repository: str, split: str | None) -> Source:
         images or labels.
     """
     name, configuration = _parsed(repository)
-    if Path(name).exists() or _reachable():
+    if exists(Path(name)) or _reachable():
         return _open_online(name, configuration, split)
     return _open_cached(name, configuration, split)
 

@@ -27,7 +27,7 @@ from lpa.datasets.source import (
     assemble,
     choose_splits,
 )
-from lpa.errors import InputError
+from lpa.errors import InputError, one_line
 from lpa.json_text import read_json
 
 __all__ = ["ParquetReader", "open_path", "recognises"]
@@ -210,7 +210,7 @@ class ParquetReader:
                 group = int(np.searchsorted(starts, row, side="right")) - 1
                 images = self._group(file, group)
         except (pa.ArrowException, OSError) as error:
-            reason = " ".join(str(error).split())
+            reason = one_line(" ".join(str(error).split()))
             raise OSError(f"{self.files[file]} is damaged ({reason}): fetch it again") from error
         cell = images[row - int(starts[group])].as_py()
         if isinstance(cell, dict):

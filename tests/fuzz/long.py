@@ -34,6 +34,10 @@ def properties(family: str) -> dict[str, Any]:
     return {name: f for name, f in vars(module).items() if hasattr(f, "hypothesis")}
 
 
+def _cut(line: str) -> str:
+    return line if len(line) <= 300 else line[:297] + "..."
+
+
 def run_family(family: str, cases: int, seed: int) -> dict[str, Any]:
     """Run the properties of one family; return what was counted and what failed."""
     import hypothesis
@@ -67,7 +71,7 @@ def run_family(family: str, cases: int, seed: int) -> dict[str, Any]:
             try:
                 hypothesis.seed(seed + turn)(test)()
             except BaseException:
-                failures.append(f"{name}\n{traceback.format_exc()[-4000:]}")
+                failures.append("\n".join([name, *map(_cut, traceback.format_exc().splitlines())]))
                 break
             if ran == before:
                 break
