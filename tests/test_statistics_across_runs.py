@@ -31,3 +31,8 @@ def test_a_plain_list_of_runs_gives_plain_numbers() -> None:
     mean, low, high = run_interval([0.4, 0.6])
     assert float(mean) == pytest.approx(0.5)
     assert 0 <= float(low) < 0.5 < float(high) <= 1
+
+
+def test_no_run_has_no_mean() -> None:
+    for part in run_interval(np.empty((0, 2))):
+        assert part.shape == (2,) and np.isnan(part).all()

@@ -29,10 +29,13 @@ def run_interval(
     Returns
     -------
     mean, low, high : arrays of float64, shape [...]
-        The limits are NaN for a single run.
+        The limits are NaN for a single run, and all of it without any.
     """
     values = np.asarray(accuracies, dtype=np.float64)
     runs = len(values)
+    if not runs:
+        nothing = np.full(values.shape[1:], np.nan)
+        return nothing, nothing.copy(), nothing.copy()
     mean = values.mean(axis=0)
     if runs < 2:
         return mean, np.full_like(mean, np.nan), np.full_like(mean, np.nan)
