@@ -1,13 +1,17 @@
-"""The engine in this process: every unit once, ahead in reading, stopping when asked."""
+"""Every engine: every unit once. The one in this process: ahead in reading, stopping when asked."""
 
 from __future__ import annotations
 
 import threading
 from collections import Counter
+from pathlib import Path
 
 import pytest
+from crews import crew
 
+from lpa.engines import ENGINES, engine_named
 from lpa.engines.in_process import run_units
+from lpa.errors import InputError
 
 
 class Recorder:
@@ -121,3 +125,40 @@ def test_closing_the_results_ends_the_workers() -> None:
     results.close()
     assert threading.active_count() == threads
     assert len(begun(log)) < 100_000
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_every_engine_does_every_unit_once_and_puts_it_into_the_store(
+    name: str, tmp_path: Path
+) -> None:
+    if name != "local":
+        pytest.importorskip(name)
+    work = crew(tmp_path / "store")
+    with engine_named(name) as engine:
+        engine.device("cpu")
+        units = [("square", number) for number in range(12)]
+        found = list(engine.run(units, work, threading.Event()))
+        assert list(engine.run([], work, threading.Event())) == []
+    assert sorted(found) == [n * n for n in range(12)]
+    assert work.ticks == 12
+    assert {work.store.get(name) for name in work.store.list("units")} == {
+        str(n * n).encode() for n in range(12)
+    }
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_no_engine_begins_a_unit_once_it_is_stopped(name: str, tmp_path: Path) -> None:
+    if name != "local":
+        pytest.importorskip(name)
+    stop = threading.Event()
+    stop.set()
+    with engine_named(name) as engine:
+        engine.device("cpu")
+        assert list(engine.run([("square", 2)], crew(tmp_path), stop)) == []
+    assert not (tmp_path / "units").exists()
+
+
+def test_an_engine_that_there_is_not_is_refused_with_those_that_there_are() -> None:
+    with pytest.raises(InputError) as caught:
+        engine_named("slurm")
+    assert str(caught.value) == "unknown engine 'slurm': known: local, ray"

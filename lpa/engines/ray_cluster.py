@@ -81,7 +81,20 @@ def connect(address: str | None) -> bool:
             ray.init(**options)
         except (Exception, SystemExit) as error:
             raise _explained(address, error) from error
+    _silence()
     return True
+
+
+def _silence() -> None:
+    """Keep what Ray's machines report from standard output, where results go.
+
+    It prints every worker that dies, whatever it is told about logs; the engine says it in a line.
+    """
+    import ray
+
+    module: Any = getattr(getattr(ray, "_private", None), "worker", None)
+    if module is not None and hasattr(module, "print_to_stdstream"):
+        module.print_to_stdstream = lambda *_, **__: None
 
 
 def disconnect() -> None:

@@ -6,12 +6,13 @@ news (what it did, what it asks of the run's store), or the end of a worker.
 
 from __future__ import annotations
 
-import os
+import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 from lpa.engines.crew import Crew
@@ -209,11 +210,10 @@ class Handing(Generic[U, R]):
             scheduling_strategy=NodeAffinitySchedulingStrategy(node.id, soft=False),
         ).remote()
         assignment = Assignment(
-            os.path.abspath(self.crew.store.location)  # noqa: PTH100 - an address stays as it is
-            if "://" not in self.crew.store.location
-            else self.crew.store.location,
+            self.crew.store.location,
             self.token,
-            os.getcwd(),  # noqa: PTH109
+            str(Path.cwd()),
+            tuple(sys.path),
             self.device,
             max(1, int(share.cpus)),
         )
@@ -288,7 +288,9 @@ class Handing(Generic[U, R]):
         try:
             message = ray.get(reference)
         except ray.exceptions.RayError as error:
-            yield from self._lost(hand, _cause(error))
+            # Where a machine is lost, workers do not answer before the cluster knows why.
+            silent = isinstance(error, ray.exceptions.ActorUnavailableError)
+            yield from self._lost(hand, _cause(error), silent)
             return
         if what == "news":
             self._news(hand, *message)
@@ -375,7 +377,7 @@ class Handing(Generic[U, R]):
             hand.following = None
         self._dismiss(hand)
 
-    def _lost(self, hand: _Hand[U], reason: str) -> Iterator[R]:
+    def _lost(self, hand: _Hand[U], reason: str, silent: bool = False) -> Iterator[R]:
         """Give a lost worker's unit to another one, unless it is the unit that ends workers."""
         entry, was_ready = hand.entry, hand.ready
         if entry is not None and hand.ticks > hand.ticks_before:
@@ -384,8 +386,8 @@ class Handing(Generic[U, R]):
         self._look()
         self.looked = 0.0
         node = self.nodes.get(hand.node.id)
-        if node is None:
-            self.crew.note(f"lost {hand.node.name}; its work is done elsewhere")
+        if node is None or silent:
+            self.crew.note(f"lost a worker with {hand.node.name}; its work is done elsewhere")
         elif not was_ready:
             node.deaths += 1
             if node.deaths >= DEATHS:
@@ -393,7 +395,7 @@ class Handing(Generic[U, R]):
                 self.crew.note(f"{node.name} gets no work: {node.refused}")
         if entry is None:
             return
-        if node is None:
+        if node is None or silent:
             entry.losses += 1
         else:
             entry.deaths += 1
@@ -453,10 +455,9 @@ class Handing(Generic[U, R]):
 def _cause(error: Exception) -> str:
     """Return in one line why a worker is gone, as far as Ray tells."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    told = [line for line in lines if not line.startswith(("class_name", "actor_id", "namespace"))]
-    for line in told:
-        if "out of memory" in line.lower() or "OOM" in line:
-            return "the machine ran out of memory"
-        if "Error:" in line:
+    for line in lines:
+        if "running low on memory" in line:
+            return "the machine ran low on memory, and Ray ended it"
+        if line.split(":")[0].endswith("Error"):
             return line[:300]
     return "its process died"

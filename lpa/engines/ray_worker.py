@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
+import sys
 import threading
 import traceback
 from collections.abc import Callable
@@ -42,6 +43,8 @@ class Assignment:
         Name and content of an object that the driver put into the run's store.
     folder : str
         The driver's working directory, from which relative paths start.
+    modules : tuple of str
+        Folders from which the driver imports: a user's module may be there, too.
     device : str
     cpus : int
     """
@@ -49,6 +52,7 @@ class Assignment:
     location: str
     token: tuple[str, bytes]
     folder: str
+    modules: tuple[str, ...]
     device: str
     cpus: int
 
@@ -99,6 +103,7 @@ class RayWorker:
         try:
             with contextlib.suppress(OSError):
                 os.chdir(assignment.folder)
+            sys.path += [folder for folder in assignment.modules if folder not in sys.path]
             place = Place(
                 self._store(assignment),
                 assignment.device,

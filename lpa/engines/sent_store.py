@@ -127,6 +127,11 @@ class SentStore(Store):
         """Fetch an object, to read parts of it."""
         return pa.BufferReader(self.get(name))
 
+    def tail(self, name: str, size: int) -> bytes:
+        """Fetch an object's last bytes."""
+        data: bytes = self._ask("tail", name, size)
+        return data
+
     def exists(self, name: str) -> bool:
         """Ask whether an object is there."""
         return bool(self._ask("exists", name))
