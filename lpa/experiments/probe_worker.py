@@ -28,6 +28,7 @@ from lpa.probing.features import SHARD, extract
 from lpa.probing.head_training import HeadTraining
 from lpa.probing.joined import joined
 from lpa.probing.linear import TrainedHeads
+from lpa.probing.pooled import feature_interface
 from lpa.probing.table import FeatureTable
 from lpa.training.checkpoint import Checkpoint
 from lpa.training.splits import Part
@@ -193,6 +194,10 @@ class ProbeWorker:
         found: list[list[list[FeatureFile]]] = []
         pixels = SHARD * max(math.prod(model.view.size) for model in models)
         plain = (None,)
+        interfaces = [
+            feature_interface(model.module.cpu(), model.view.size, name=model.name)
+            for model in models
+        ]
         for part, views in (
             (self.train, (*plain, *self.options.augmented)),
             (self.evaluated, plain),
@@ -202,6 +207,7 @@ class ProbeWorker:
                     models,
                     part.source,
                     part.samples,
+                    interfaces=interfaces,
                     views=views,
                     device=self.device,
                     precision=self.options.precision,
@@ -248,7 +254,7 @@ class ProbeWorker:
                 | {"held_out_accuracy": choice.accuracy}
                 for choice in trained.choices
             ],
-            "feature_error": evaluated.error,
+            "feature_error": {**evaluated.error, "stored": self.options.stored},
         }
         self._write(cell, found, evaluated, timings)
         checkpoint.delete()

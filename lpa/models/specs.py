@@ -15,7 +15,7 @@ from lpa.user_paths import exists, user_path
 
 __all__ = ["ModelSpec", "parse_models"]
 
-_NAMED = re.compile(r"(?P<name>[^=@:/\\,]+)=(?P<text>.+)", re.DOTALL)
+_NAMED = re.compile(r"(?P<name>[^=@:/\\,#]+)=(?P<text>.+)", re.DOTALL)
 _WITH_PATH = re.compile(r"(?:[^@,]+@|local-dir:|run:)(?P<path>.+)", re.DOTALL)
 _SUFFIXES = re.compile(r"(\.(pth|pt|tar|ckpt|bin|safetensors))+$")
 

@@ -11,6 +11,7 @@ import pandas as pd
 
 from lpa.axes import format_value
 from lpa.errors import one_line
+from lpa.outcomes.feature_error import feature_error
 from lpa.outcomes.reading import Outcomes
 from lpa.outcomes.record import DIVERGED
 
@@ -137,6 +138,9 @@ def overview(path: str | os.PathLike[str]) -> Overview:
         "units": len(outcomes.units),
         "fingerprint": record.fingerprint,
     }
+    features = feature_error(outcomes.units)
+    if features is not None:
+        facts["features"] = features
     names = dict(zip(outcomes.declared.sample.tolist(), outcomes.declared.name, strict=True))
     return Overview(
         facts,

@@ -79,7 +79,8 @@ class HeadRecipe:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
-        return asdict(self)
+        fields = asdict(self)
+        return {name: list(v) if isinstance(v, tuple) else v for name, v in fields.items()}
 
 
 def _check_list(name: str, values: tuple[float, ...], *, zero: bool) -> None:

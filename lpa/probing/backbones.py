@@ -21,6 +21,8 @@ from lpa.outcomes import Store, read_objects
 __all__ = ["Backbone", "find_backbones"]
 
 _PATTERN = re.compile(r"\{\w*\}")
+_PATH = re.compile(r"[^@:]*/[^@:]*")
+"""A place and nothing else: no name of a model has a slash without ``hf-hub:`` before it."""
 
 
 @dataclass(frozen=True)
@@ -159,6 +161,12 @@ def _backbone(
 ) -> Backbone:
     location = run_location(spec.text) if spec.given is None else None
     if location is None:
+        if spec.given is None and _PATH.fullmatch(spec.text):
+            raise InputError(
+                f"backbones {spec.text!r} are neither a run nor a model; expected the folder that "
+                "`lpa train-sweep` named at its end, the name of a model (lpa models lists them), "
+                "or ready checkpoints 'ckpt/rn50_tau{value}_seed{seed}.pth'"
+            )
         pretrained = {"source": "pretrained", "text": spec.text}
         return Backbone(spec.name, None, None, 0, spec, pretrained, overrides)
     (kept,) = find_kept(location)

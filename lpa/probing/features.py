@@ -79,6 +79,7 @@ def extract(
     source: Source,
     samples: Samples,
     *,
+    interfaces: Sequence[FeatureInterface] | None = None,
     views: Sequence[AugmentedView | None] = (None,),
     device: torch.device | str = "cpu",
     precision: str | None = None,
@@ -99,6 +100,8 @@ def extract(
         Reads ``samples.sample``.
     samples : Samples
         Of one part: what is trained on, or what is evaluated.
+    interfaces : sequence of FeatureInterface or None
+        The models' :func:`~lpa.probing.pooled.feature_interface`, where it is known already.
     views : sequence of AugmentedView or None
         None is the model's own evaluation view; draws of an augmentation beside it are for what is
         trained on.
@@ -133,9 +136,13 @@ def extract(
     device = torch.device(device)
     precision = precision or ("fp16" if device.type == "cuda" else "fp32")
     folder = cache_folder("features") if cache is None else Path(cache).expanduser()
+    if interfaces is None:
+        interfaces = [
+            feature_interface(model.module.cpu(), model.view.size, name=model.name)
+            for model in models
+        ]
     tasks = []
-    for model in models:
-        interface = feature_interface(model.module.cpu(), model.view.size, name=model.name)
+    for model, interface in zip(models, interfaces, strict=True):
         for augmented in views:
             contents = contents_of(
                 model, interface, samples, augmented, precision=precision, stored=stored

@@ -94,10 +94,11 @@ def feature_interface(
 
 @dataclass(frozen=True, eq=False)
 class _LastLinear:
-    """The layer that makes the logits, and what it made."""
+    """The layer that makes the logits, what it was given and what it made."""
 
     path: str
     layer: nn.Linear
+    features: Tensor
     logits: Tensor
 
     def fits(self, features: Tensor) -> bool:
@@ -162,10 +163,10 @@ def _by_last_linear(module: nn.Module, images: Tensor) -> FeatureInterface | Non
     found = _last_linear(module, images)
     if found is None:
         return None
-    features = _HeadInput(module, found.path)
-    if not found.fits(features(images)):
+    if not found.fits(found.features):
         return None
     convention = f"input of {found.path or 'the layer'}"
+    features = _HeadInput(module, found.path)
     return FeatureInterface(features, found.layer.in_features, convention, found.layer)
 
 
@@ -174,7 +175,7 @@ def _last_linear(module: nn.Module, images: Tensor) -> _LastLinear | None:
     outputs: list[_LastLinear] = []
 
     def noting(path: str, layer: nn.Linear) -> Callable[..., None]:
-        return lambda _, inputs, output: outputs.append(_LastLinear(path, layer, output))
+        return lambda _, inputs, output: outputs.append(_LastLinear(path, layer, inputs[0], output))
 
     hooks = [
         layer.register_forward_hook(noting(path, layer))
