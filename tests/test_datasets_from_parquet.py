@@ -237,3 +237,19 @@ def test_names_that_are_no_list_of_texts_are_refused(tmp_path: Path, names: obje
         f"{file}: the names of column 'label' are no list of texts; expected the record that "
         "datasets writes: fetch it again"
     )
+
+
+def test_a_group_that_lost_rows_of_its_images_is_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "x.parquet"
+    pq.write_table(pa.table({"image": [b"a", b"b"], "label": [0, 1]}), file)
+    source = open_data(str(file))
+    read = pq.ParquetFile.read_row_group
+    monkeypatch.setattr(
+        pq.ParquetFile, "read_row_group", lambda *args, **named: read(*args, **named).slice(0, 1)
+    )
+    assert source.read(0) == b"a"
+    with pytest.raises(OSError) as caught:
+        source.read(1)
+    assert str(caught.value) == f"{file} is damaged (index out of bounds): fetch it again"

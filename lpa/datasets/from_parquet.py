@@ -209,10 +209,11 @@ class ParquetReader:
                 starts = self._starts_of(file)
                 group = int(np.searchsorted(starts, row, side="right")) - 1
                 images = self._group(file, group)
-        except (pa.ArrowException, OSError) as error:
+            # A column may have fewer rows than its group claims.
+            cell = images[row - int(starts[group])].as_py()
+        except (pa.ArrowException, IndexError, OSError) as error:
             reason = one_line(" ".join(str(error).split()))
             raise OSError(f"{self.files[file]} is damaged ({reason}): fetch it again") from error
-        cell = images[row - int(starts[group])].as_py()
         if isinstance(cell, dict):
             cell = cell.get("bytes") or self._beside(file, cell.get("path"))
         return bytes(cell or b"")
