@@ -6,15 +6,20 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
+from small_training import CPU, MEAN, STD, perceptron
 
 import lpa
 from lpa.errors import InputError
 from lpa.experiments.sweep_worker import TrainingWorker
+from lpa.plans import Recipe
 from lpa.training.distributed import World
+from lpa.training.dropout import KeyedDropout
+from lpa.training.learner import SingleLearner
 
 TESTS = Path(__file__).parent
 SURROUNDINGS = os.environ | {
@@ -95,6 +100,31 @@ def test_a_training_that_fails_on_one_process_ends_all(
         "memory); expected that all of them can train it: out of memory, give a smaller "
         "--batch-size; run the same command again"
     )
+
+
+def test_each_process_drops_other_features(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(World, "wrapped", lambda self, module: module)
+    monkeypatch.setattr(
+        TrainingWorker, "_initialised", lambda self, training: perceptron(dropout=0.5)
+    )
+    learners = []
+    for rank in (0, 1):
+        worker = object.__new__(TrainingWorker)
+        worker.model = SimpleNamespace(mean=MEAN, std=STD)  # type: ignore[assignment]
+        worker.device, worker.precision, worker.compiled = CPU, "fp32", False
+        worker.world = World(rank, 2)
+        training = SimpleNamespace(recipe=Recipe(epochs=1), seed=7)
+        learners.append(worker._learner([training]))  # type: ignore[list-item]
+    alone = SingleLearner(perceptron(dropout=0.5), Recipe(epochs=1), MEAN, STD, CPU, seed=7)
+    first, second, whole = (
+        [layer.kept(torch.Size([64, 10]), CPU) for layer in learner.module.modules()
+         if isinstance(layer, KeyedDropout)]
+        for learner in (*learners, alone)
+    )  # fmt: skip
+    assert len(first) == 1
+    assert torch.equal(first[0], whole[0])
+    # Two independent masks of .5 agree in half of the 640 places.
+    assert 250 < int((first[0] == second[0]).sum()) < 390
 
 
 def test_a_sweep_under_torchrun_is_written_and_told_once(tmp_path: Path) -> None:

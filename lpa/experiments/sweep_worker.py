@@ -246,8 +246,10 @@ class TrainingWorker:
         shared = (self.model.mean, self.model.std, self.device, self.precision)
         if len(group) > 1:
             return StackedLearner(modules, recipes, *shared, seeds, self.classes)
+        # Each process sees other images of the batch, and drops other features of them.
+        own = seeds[0] + (self.world.rank << 64)
         return SingleLearner(
-            modules[0], recipes[0], *shared, seeds[0], self.compiled, self.world.wrapped
+            modules[0], recipes[0], *shared, own, self.compiled, self.world.wrapped
         )
 
     def _initialised(self, training: Training) -> torch.nn.Module:
