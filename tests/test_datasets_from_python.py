@@ -149,6 +149,11 @@ def test_other_objects_are_refused() -> None:
         "data of type int cannot be read; expected a path, a name, (images, labels), or a "
         "map-style torch Dataset that yields (image, label)"
     )
+    assert message({"images": 1}) == (
+        "data of type dict cannot be read; expected a path, a name, (images, labels), or a "
+        "map-style torch Dataset that yields (image, label)"
+    )
+    assert message([1, 2]) == "item 0 of list is int; expected (image, label)"
     assert message(Items([])) == (
         "no images in the Items given; give a data set that holds at least one"
     )

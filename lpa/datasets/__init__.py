@@ -135,7 +135,8 @@ def _open(spec: Any, split: str | None) -> Source:
         return _open_text(os.fspath(spec), split)
     opener = "lpa.datasets.from_dataset:open_dataset"
     arguments = [spec]
-    if isinstance(spec, tuple | list) and len(spec) == 2:
+    pair = isinstance(spec, tuple | list) and len(spec) == 2
+    if pair and all(hasattr(part, "__len__") for part in spec):
         opener, arguments = "lpa.datasets.from_arrays:open_arrays", list(spec)
     source: Source = _load(opener)(*arguments, split)
     return source

@@ -6,7 +6,7 @@ torch is not imported here: it is there already when someone hands over its obje
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -70,7 +70,8 @@ def open_dataset(dataset: Any, split: str | None = None) -> Source:
     InputError
         Where items have another form, floats are normalised, or the transform is random.
     """
-    if not hasattr(dataset, "__len__") or not hasattr(dataset, "__getitem__"):
+    sequence = hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")
+    if not sequence or isinstance(dataset, Mapping):
         raise InputError(
             f"data of type {type(dataset).__name__} cannot be read; expected a path, a name, "
             "(images, labels), or a map-style torch Dataset that yields (image, label)"
