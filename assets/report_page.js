@@ -23,7 +23,8 @@ const plain = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replac
 const known = (number) => number !== null && number !== undefined && !Number.isNaN(number);
 const percent = (number) => (100 * number).toFixed(1) + " %";
 const minus = (text) => text.replace("-", "−");
-const points = (number) => (known(number) ? minus((100 * number).toFixed(1)) : "–");
+// Rounded to 0, a number has no sign.
+const points = (number) => (known(number) ? minus((100 * number).toFixed(1).replace(/^-0\.0$/, "0.0")) : "–");
 const short = (number) => String(Math.round(number * 1e4) / 1e4);
 const look = () => (dark.matches && !printing ? data.theme.dark : data.theme.light);
 const colour = (index) => look().palette[index % look().palette.length];

@@ -352,7 +352,7 @@ def test_a_run_with_nothing_to_show_says_so(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         write_report(Outcomes(folder), tmp_path / "p.html")
     assert str(caught.value) == (
-        f"{folder} has no complete cell to report; run the same scan again to go on"
+        f"{folder} has no complete cell to report; run the same command again to go on"
     )
     alone = write_run(tmp_path / "alone", axes={CUTOUT: (0.0,)}, pictures=False)
     with pytest.raises(InputError) as caught:

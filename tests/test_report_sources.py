@@ -57,5 +57,5 @@ def test_a_run_without_results_beside_another_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         Sources([Outcomes(first), Outcomes(empty)])
     assert str(caught.value) == (
-        f"{empty} has no complete cell to report; run the same scan again to go on"
+        f"{empty} has no complete cell to report; run the same command again to go on"
     )

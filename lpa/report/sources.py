@@ -192,7 +192,8 @@ class Sources:
         measured = Source(outcomes, name, {}, {}).measured
         if not len(measured):
             raise InputError(
-                f"{outcomes.store} has no complete cell to report; run the same scan again to go on"
+                f"{outcomes.store} has no complete cell to report; run the same command again to "
+                "go on"
             )
         models = _ordered(outcomes.models, measured["model"])
         present = _ordered(outcomes.axes, measured["axis"])
