@@ -2,7 +2,7 @@
 
 const draw = (what) => {
   if (what !== "classes") { drawMean(); drawHeat(); drawStrip(); drawList(); }
-  drawChips(); markList(); drawClasses(); drawPictures(); drawRanking(); drawMultiples();
+  drawChips(); markList(); drawClasses(); drawHomes(); drawPictures(); drawRanking(); drawMultiples();
 };
 
 // Plotly takes longer to start than all the rest: words and tables answer before it.
@@ -16,7 +16,7 @@ const soon = (call) => (document.hidden ? setTimeout(call) : requestAnimationFra
 
 const drawFirst = () => {
   drawChips(); drawList(); drawRanking();
-  const later = [drawStrip, drawPictures, drawMultiples, startPlotly, drawMean, drawClasses, drawHeat];
+  const later = [drawStrip, drawPictures, drawMultiples, startPlotly, drawMean, drawClasses, drawHomes, drawHeat];
   const next = () => {
     const piece = later.shift();
     if (!piece) { document.documentElement.dataset.drawn = "whole"; return; }

@@ -31,9 +31,10 @@ def about(run: Source) -> dict[str, Any]:
 
 def _varied(run: Source) -> str:
     """Name what was varied: a sweep's regularizers with their units, else how many axes."""
-    if run.outcomes.record.kind == "sweep":
+    if run.outcomes.record.kind in ("sweep", "probe"):
         noun = "the regularizer" if len(run.axes) == 1 else "the regularizers"
-        return f"{noun} " + ", ".join(
+        where = "of the pre-training " if run.outcomes.record.kind == "probe" else ""
+        return f"{noun} {where}" + ", ".join(
             f"{shown} ({run.axis(own).unit})" for own, shown in run.axes.items()
         )
     if run.outcomes.record.kind == "scan":

@@ -41,6 +41,7 @@ from lpa.report.shown_tables import (
     oracle_bracket,
     run_tests,
 )
+from lpa.report.source_and_target import compare_with_source
 from lpa.report.sources import FEWEST, Sources
 from lpa.report.wording import count, percent, pieces, points
 
@@ -104,6 +105,7 @@ class _Page:
         self.table_one = run_tests(sources)
         self.oracle = oracle_bracket(sources)
         self.compared = compare_sweeps(sources)
+        self.homes = compare_with_source(sources)
         self.pictured: list[bool] = []
 
     @property
@@ -113,6 +115,7 @@ class _Page:
             "hurt": self.hurt, "agreement": self.agreement, "pairs": self.pairs,
             "table-1": self.table_one, "oracle": self.oracle, "end-points": self.compared.ends,
             "compared-counts": self.compared.counts, "compared-classes": self.compared.classes,
+            "source": self.homes.gains, "source-classes": self.homes.classes,
         }  # fmt: skip
 
     def text(self) -> str:
@@ -160,6 +163,7 @@ class _Page:
             "pictures": pictures,
             "flips": flips(self.sources, samples),
             "strips": examples,
+            "homes": self.homes.curves,
             "titles": [list(run.outcomes.classes.labels) for run in self.sources.runs],
             "tables": {name: table.to_dict() for name, table in self.tables.items()},
             "theme": theme(),
@@ -190,6 +194,7 @@ class _Page:
             ],
             "first": self.compared.first,
             "tables": self.tables,
+            "homes": self.homes.data,
             "levels": list(dict.fromkeys(self.curves.classes["level"])),
             "trained": any(run.trained for run in sources.runs),
             "fixed": not all(run.trained for run in sources.runs),

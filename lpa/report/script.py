@@ -7,8 +7,8 @@ import importlib.resources
 __all__ = ["PARTS", "page_script"]
 
 PARTS = (
-    "page", "numbers", "view", "layout", "curves", "heat", "multiples", "ranking", "classes",
-    "pictures", "findings", "examples", "downloads", "controls", "start",
+    "page", "numbers", "view", "layout", "curves", "source", "heat", "multiples", "ranking",
+    "classes", "pictures", "findings", "examples", "downloads", "controls", "start",
 )  # fmt: skip
 """``assets/report_<part>.js`` in the order in which they run; the last starts the page."""
 

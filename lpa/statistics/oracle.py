@@ -182,6 +182,8 @@ def split_gains(
     over_images: bool,
     splits: int,
     seed: int,
+    *,
+    single: int | None = None,
 ) -> SplitGains:
     """Choose values on one half of the data and score them on the other, several times.
 
@@ -195,6 +197,9 @@ def split_gains(
         What is halved; what is not is used whole in both halves.
     splits, seed : int
         Number of splits, and the seed of the runs' halves.
+    single : int, optional
+        Index of the value with which the classes' own are compared; by default the single best,
+        chosen on the first half, too.
     """
     if over_runs:
         choosing, scoring = run_halves(curve.draws, splits, seed)
@@ -215,6 +220,8 @@ def split_gains(
     each = np.arange(splits)
     class_choice = first.argmax(axis=2).T
     single_choice = first.mean(axis=0, dtype=np.float64).argmax(axis=1)
+    if single is not None:
+        single_choice[:] = single
     picked = np.take_along_axis(second, class_choice.T[:, :, None], axis=2)
     center, error, freedom = _errors(
         curve, halves, scoring, class_choice, single_choice, over_images
