@@ -95,11 +95,11 @@ def test_a_policy_is_compared_with_the_plain_training(tmp_path: Path) -> None:
     assert found.first == ["rn50"]
     ends = [(row[0], row[2]) for row in found.ends.rows]
     assert ends == [
-        ("rn50+adaptive_strength", "mean of classes"),
-        ("rn50+adaptive_strength", "worst 10 %, split"),
-        ("rn50+file", "mean of classes"),
-        ("rn50+file", "mean of targeted classes"),
-        ("rn50+file", "worst 10 %, split"),
+        ("adaptive_strength", "mean of classes"),
+        ("adaptive_strength", "worst 10 %, split"),
+        ("file", "mean of classes"),
+        ("file", "mean of targeted classes"),
+        ("file", "worst 10 %, split"),
     ]
 
 

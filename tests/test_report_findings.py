@@ -132,5 +132,6 @@ def test_points_keep_their_sign_and_small_ones_a_decimal(number: float, text: st
 
 def test_long_names_break_after_their_signs_and_short_ones_not() -> None:
     assert pieces("cnn+label_distillation · run") == ["cnn+", "label_", "distillation · run"]
+    assert pieces("distillation=run:teacher#0") == ["distillation=", "run:", "teacher#", "0"]
     assert pieces("mean(a,b)") == ["mean(a,b)"] and pieces("") == [""]
     assert pieces("Black-and-tan coonhound, of old") == ["Black-and-tan coonhound, of old"]

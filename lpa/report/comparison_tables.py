@@ -122,8 +122,12 @@ def _places(table: pd.DataFrame) -> dict[str, str]:
 
 
 def _place(table: pd.DataFrame, row: Any) -> list[str]:
+    written = dict(row) | {"value": format_value(row["value"])}
     columns = _places(table).values()
-    return [format_value(row[name]) if name == "value" else str(row[name]) for name in columns]
+    if "baseline" not in columns:
+        # A policy is named after the model that it trains, which the heading names.
+        written["policy"] = str(row["policy"]).removeprefix(f"{row['baseline']}+")
+    return [str(written[name]) for name in columns]
 
 
 def _between(row: Any) -> str:

@@ -40,7 +40,7 @@ def pieces(text: str) -> list[str]:
     """Divide a long name after its signs, where a line may break rather than within a word."""
     if max(map(len, text.split()), default=0) < 14:
         return [text]
-    return re.split(r"(?<=[_+.,-])", text)
+    return re.split(r"(?<=[_+.,=:#/-])", text)
 
 
 def count(number: int, noun: str) -> str:
