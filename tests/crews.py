@@ -58,7 +58,16 @@ class Doer:
             self.place.store.put(f"units/{value}", str(value**2).encode())
             assert self.place.store.get(f"units/{value}") == str(value**2).encode()
             return value**2
-        if what == "where":
+        if what == "together":
+            folder, count, number = value
+            first_time(f"{folder}/together-{number}")
+            while len(list(Path(folder).glob("together-*"))) < count:
+                time.sleep(0.02)
+        if what == "alone":
+            assert first_time(value), "another is at work"
+            time.sleep(0.3)
+            Path(value).unlink()
+        if what in ("where", "together"):
             return type(self.place.store).__name__, self.place.device, self.place.cpus
         return what
 

@@ -34,12 +34,12 @@ LPA = Path(sys.executable).with_name("lpa")
 
 
 class Cluster:
-    """Three nodes of one processor each, to which this process is connected."""
+    """Three nodes of one processor each, the first with a GPU, as far as Ray is told."""
 
     def __init__(self) -> None:
         from ray.cluster_utils import Cluster as Local
 
-        self.local = Local(initialize_head=True, head_node_args={"num_cpus": 1})
+        self.local = Local(initialize_head=True, head_node_args={"num_cpus": 1, "num_gpus": 1})
         self.others = [self.local.add_node(num_cpus=1) for _ in range(2)]
         self.address: str = self.local.address
 
@@ -83,10 +83,14 @@ def cluster(passes: Path) -> Iterator[Cluster]:
 
 
 def run(
-    work: Crew, units: list[Any], stop: threading.Event | None = None, **options: Any
+    work: Crew,
+    units: list[Any],
+    stop: threading.Event | None = None,
+    device: str = "cpu",
+    **options: Any,
 ) -> list[Any]:
     with OnRay(**options) as engine:
-        assert engine.device("auto") == "cpu"
+        engine.device(device)
         return list(engine.run(units, work, stop or threading.Event()))
 
 
@@ -197,6 +201,20 @@ def test_a_store_that_machines_do_not_see_is_reached_through_the_driver(
     assert there == [("FolderStore", "cpu", 1)]
 
 
+def test_four_workers_of_small_models_share_a_gpu_and_one_of_large_ones_has_it_alone(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    with OnRay() as engine:
+        assert engine.device("auto") == "cuda"
+    # Each waits until all four are at work.
+    small = crew(tmp_path / "small", weights=10**6)
+    found = run(small, [("together", (str(tmp_path), 4, n)) for n in range(4)], device="auto")
+    assert found == [("FolderStore", "cuda:0", 1)] * 4
+    large = crew(tmp_path / "large", weights=10**9)
+    found = run(large, [("alone", str(tmp_path / "alone"))] * 3, device="auto")
+    assert found == ["alone"] * 3
+
+
 def test_what_is_sent_arrives_as_it_was_and_cannot_be_anything(
     cluster: Cluster, tmp_path: Path
 ) -> None:
@@ -255,7 +273,7 @@ def test_a_scan_equals_the_one_in_process_though_a_node_dies_in_the_middle(
     )
     assert set(ours) == set(theirs)
     (plan,) = lpa.open(out).outcomes.plans
-    assert plan["device"][0] == f"ray: {nodes()[0].name}, 1 CPUs, 0 GPUs, on cpu"
+    assert f"ray: {nodes()[0].name}, 1 CPUs, 1 GPUs, on cpu" in plan["device"]
 
 
 def test_a_sweep_and_its_weights_equal_those_in_process_though_a_worker_is_killed(
@@ -415,14 +433,18 @@ def test_options_out_of_range_or_without_effect_are_refused(
     assert refused(None) == "--engine ray needs Ray: pip install 'lpa[ray]'"
 
 
-def test_devices_are_kinds_and_not_single_ones(cluster: Cluster) -> None:
+def test_devices_are_kinds_and_not_single_ones(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
     engine = OnRay()
     assert engine.device("cpu") == "cpu"
+    assert engine.device("cuda") == "cuda"
     with pytest.raises(InputError) as caught:
         engine.device("cuda:1")
     assert str(caught.value) == (
         "--device cuda:1 is a device of one machine; with --engine ray expected auto, cpu or cuda"
     )
+    monkeypatch.setattr("lpa.engines.on_ray.nodes", lambda: [Node("id", "name", 64, 0)])
     with pytest.raises(InputError) as caught:
         engine.device("cuda")
     assert str(caught.value) == (

@@ -201,9 +201,11 @@ def _explained(address: str | None, error: BaseException) -> InputError:
             f"Ray cannot start on this machine ({told}); use --engine local, or give the "
             "--address of a cluster"
         )
+    token = "; where the cluster asks for a token, set RAY_AUTH_MODE=token and copy the head's "
     return InputError(
         f"--address {address} cannot be used ({told}); expected a running Ray cluster (ray start "
         "--head prints its address), or no --address to start one here"
+        + (f"{token}~/.ray/auth_token" if address.startswith("ray://") else "")
     )
 
 

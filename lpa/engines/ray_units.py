@@ -202,13 +202,18 @@ class Handing(Generic[U, R]):
         import ray
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-        made = ray.remote(concurrency_groups={"work": 1, "talk": 3})(RayWorker)
-        actor = made.options(
-            num_cpus=share.cpus,
-            num_gpus=share.gpus,
-            max_restarts=0,
-            scheduling_strategy=NodeAffinitySchedulingStrategy(node.id, soft=False),
-        ).remote()
+        # Its work, its news, an answer and the word to stop go on side by side.
+        actor = (
+            ray.remote(RayWorker)
+            .options(
+                max_concurrency=4,
+                num_cpus=share.cpus,
+                num_gpus=share.gpus,
+                max_restarts=0,
+                scheduling_strategy=NodeAffinitySchedulingStrategy(node.id, soft=False),
+            )
+            .remote()
+        )
         assignment = Assignment(
             self.crew.store.location,
             self.token,
@@ -219,12 +224,11 @@ class Handing(Generic[U, R]):
         )
         hand: _Hand[U] = _Hand(actor, node)
         self.hands.append(hand)
-        self._expect(hand, "made", "work", "make", self.parcel, assignment)
-        self._expect(hand, "news", "talk", "news", NEWS_SECONDS)
+        self._expect(hand, "made", hand.actor.make.remote(self.parcel, assignment))
+        self._expect(hand, "news", hand.actor.news.remote(NEWS_SECONDS))
 
-    def _expect(self, hand: _Hand[U], what: str, group: str, method: str, *values: Any) -> None:
-        call = getattr(hand.actor, method).options(concurrency_group=group)
-        self.waiting[call.remote(*values)] = (hand, what)
+    def _expect(self, hand: _Hand[U], what: str, reference: Any) -> None:
+        self.waiting[reference] = (hand, what)
 
     def _dismiss(self, hand: _Hand[U]) -> None:
         """End a worker's process and expect nothing of it any more."""
@@ -303,8 +307,8 @@ class Handing(Generic[U, R]):
         self._count(hand, ticks)
         for number, method, arguments in requests:
             answer = answered(self.crew.store, method, arguments)
-            hand.actor.answer.options(concurrency_group="talk").remote(number, answer)
-        self._expect(hand, "news", "talk", "news", NEWS_SECONDS)
+            hand.actor.answer.remote(number, answer)
+        self._expect(hand, "news", hand.actor.news.remote(NEWS_SECONDS))
 
     def _count(self, hand: _Hand[U], ticks: int) -> None:
         if ticks > hand.ticks:
@@ -351,7 +355,7 @@ class Handing(Generic[U, R]):
         hand.following = self._take() if len(self.queue) >= len(self.hands) else None
         hand.entry, hand.began, hand.ticks_before = entry, time.monotonic(), hand.ticks
         ahead = None if hand.following is None else hand.following.unit
-        self._expect(hand, "done", "work", "work", entry.unit, ahead)
+        self._expect(hand, "done", hand.actor.work.remote(entry.unit, ahead))
 
     def _take(self) -> _Entry[U] | None:
         return self.queue.popleft() if self.queue else None
@@ -439,7 +443,7 @@ class Handing(Generic[U, R]):
             if hand.entry is None:
                 self._give_up(hand)
             else:
-                hand.actor.stop.options(concurrency_group="talk").remote()
+                hand.actor.stop.remote()
 
     def _overdue(self) -> bool:
         if time.monotonic() - self.stopped < self.limits.ending:

@@ -9,6 +9,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,9 +98,14 @@ class RayWorker:
         self._stop = threading.Event()
         self._desk = Desk()
         self._worker: Worker[Any, Any] | None = None
+        # Ray calls from several threads, each of which would get computing threads of its own.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="work")
 
     def make(self, parcel: Parcel, assignment: Assignment) -> tuple[str, str]:
         """Make the worker; return ``("made", "")`` or ``("failed", reason)``."""
+        return self._thread.submit(self._made, parcel, assignment).result()
+
+    def _made(self, parcel: Parcel, assignment: Assignment) -> tuple[str, str]:
         try:
             with contextlib.suppress(OSError):
                 os.chdir(assignment.folder)
@@ -133,7 +139,7 @@ class RayWorker:
         What came of it is ``"done"`` and the summary, ``"refused"`` and the text of an InputError,
         or ``"broken"`` and that of another error.
         """
-        outcome, value = self._worked(unit, following)
+        outcome, value = self._thread.submit(self._worked, unit, following).result()
         return outcome, value, self._desk.ticks
 
     def _worked(self, unit: Any, following: Any) -> tuple[str, Any]:
