@@ -16,4 +16,5 @@ def numbers(ctx: click.Context, parameter: click.Parameter, text: str | None) ->
     try:
         return tuple(float(part) for part in text.split(","))
     except ValueError:
-        raise click.BadParameter(f"{text!r} is no list of numbers; e.g. .485,.456,.406") from None
+        example = ".485,.456,.406" if parameter.name in ("mean", "std") else ".1,1,10"
+        raise click.BadParameter(f"{text!r} is no list of numbers; e.g. {example}") from None

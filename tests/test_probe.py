@@ -151,6 +151,28 @@ def test_the_source_is_stored_beside_the_target(source: str) -> None:
     assert facts["name"] == "source" and facts["data"] == "digits-0-4" and facts["classes"] == 5
 
 
+def test_evaluated_images_that_the_backbones_were_trained_on_are_counted_and_said(
+    source: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = probe("digits", progress=True)
+    trained = set(pq.read_table("source/training-samples.parquet")["key"].to_pylist())
+    evaluated = run.outcomes.samples.key.tolist()
+    seen = sum(key in trained for key in evaluated)
+    assert 0 < seen < len(evaluated)
+    assert (
+        f"        {seen} of {len(evaluated)} evaluated images are among those that the backbones "
+        "of source were trained on: this is no other data set\n"
+    ) in capsys.readouterr().err
+    assert (
+        f"<li>{seen} evaluated images of {len(evaluated)} are among those that the backbones of "
+        "source were trained on: what is said of them does not speak of new images.</li>"
+    ) in run.report().read_text()
+    probe("digits-5-9", out="other", progress=True)
+    assert "trained on: this is no other" not in capsys.readouterr().err
+    (facts,) = lpa.open("other").outcomes.record.reference["source"]["runs"]
+    assert facts["trained_on"] == 0
+
+
 def test_everything_that_reads_a_run_reads_a_probe(source: str) -> None:
     run = probe()
     curves = run.curves()

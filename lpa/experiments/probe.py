@@ -18,7 +18,7 @@ from lpa.experiments.devices import on_devices_of
 from lpa.experiments.probe_preparation import prepare_probe
 from lpa.experiments.reopening import reopen
 from lpa.experiments.sweep_preparation import prepare_sweep
-from lpa.experiments.train_sweep import estimate_sweep, train_sweep
+from lpa.experiments.train_sweep import train_sweep
 from lpa.outcomes.feature_error import feature_error
 from lpa.runs import Run
 
@@ -176,7 +176,7 @@ def estimate_probe(target: Any = None, **asked: Any) -> CellEstimate:
         sweep = EMBEDDED_SOURCE | {name: asked[name] for name in SHARED if name in asked}
         trainings = prepare_sweep(**sweep)
         if trainings.units:
-            return estimate_sweep(**sweep)
+            return trainings.estimate()
         target, asked = EMBEDDED_TARGET, {**asked, "backbones": str(trainings.store)}
     return prepare_probe(target, **asked).estimate()
 

@@ -139,11 +139,12 @@ def prepare_probe(
     present = read_record(folder) if folder.exists("run.json") else None
     parts = read_parts(chosen, folder, plan.workers, progress)
     _check_all_there(parts)
-    sources = source_facts(found)
+    sources = source_facts(found, parts.test.samples)
     record = _record(plan, parts, present, devices, sources)
     record = check_record(folder, record, parts.test.samples)
     check_training(folder, record, parts)
     _say_data(say, chosen, parts, test_share)
+    _say_trained_on(say, sources, len(parts.test))
     models = _models(plan, record, parts, found, augmented, say)
     check_same_models(folder, models, "give another --out DIR")
     probes = _probes(plan, record, models, found)
@@ -301,7 +302,7 @@ def _models(
             "recipe": {
                 **plan.recipe.to_dict(),
                 "store": plan.stored,
-                "aug": plan.aug,
+                "aug": plan.aug or "none",
                 "views": len(augmented),
             },
             "training": parts.train.samples.fingerprint,
@@ -383,6 +384,15 @@ def _say_data(
             say(
                 f"        {len(lone)} {which} one image {what}, first "
                 f"{parts.classes.labels[lone[0]]!r}"
+            )
+
+
+def _say_trained_on(say: Callable[[str], None], sources: Mapping[str, Any], images: int) -> None:
+    for run in sources["runs"]:
+        if run["trained_on"]:
+            say(
+                f"        {run['trained_on']} of {images} evaluated images are among those that "
+                f"the backbones of {run['name']} were trained on: this is no other data set"
             )
 
 

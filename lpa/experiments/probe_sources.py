@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from lpa.errors import InputError
 from lpa.experiments.checkpoint_work import file_print, pieces_print
+from lpa.experiments.sweep_work import TRAINING_SAMPLES
 from lpa.models.kept_models import find_kept, run_location
-from lpa.outcomes import COUNTS_SCHEMA, Outcomes, Store
+from lpa.outcomes import COUNTS_SCHEMA, Outcomes, Samples, Store
 from lpa.probing.backbones import Backbone
 
 __all__ = ["backbone_print", "source_counts", "source_facts"]
@@ -38,14 +40,21 @@ def backbone_print(backbone: Backbone) -> str:
     return backbone.load().weights_hash
 
 
-def source_facts(backbones: Sequence[Backbone]) -> dict[str, Any]:
+def source_facts(backbones: Sequence[Backbone], evaluated: Samples) -> dict[str, Any]:
     """Return what a run records of its backbones' origin.
+
+    Parameters
+    ----------
+    backbones : sequence of Backbone
+    evaluated : Samples
+        The target's images that are evaluated.
 
     Returns
     -------
     dict
         ``runs``: name, path, data, split, fingerprint and number of classes of each sweep that
-        backbones were kept by; ``others``: how pretrained models and checkpoints are asked for.
+        backbones were kept by, and in ``trained_on`` how many evaluated images it trained on;
+        ``others``: how pretrained models and checkpoints are asked for.
     """
     runs = dict.fromkeys(str(one.facts["run"]) for one in backbones if "run" in one.facts)
     facts = []
@@ -59,6 +68,7 @@ def source_facts(backbones: Sequence[Backbone]) -> dict[str, Any]:
                 "split": record.split,
                 "fingerprint": record.fingerprint,
                 "classes": len(record.classes),
+                "trained_on": _trained_on(Store(run), evaluated),
             }
         )
     others = [str(one.facts["text"]) for one in backbones if "run" not in one.facts]
@@ -87,6 +97,14 @@ def source_counts(backbones: Sequence[Backbone]) -> pd.DataFrame:
     if not pieces:
         return pd.DataFrame(columns=COUNTS_SCHEMA.names)
     return pd.concat(pieces, ignore_index=True)
+
+
+def _trained_on(sweep: Store, evaluated: Samples) -> int:
+    """Count the images whose very bytes a sweep trained on; 0 where it does not say."""
+    if not sweep.exists(TRAINING_SAMPLES):
+        return 0
+    trained = Samples.from_parquet_bytes(sweep.get(TRAINING_SAMPLES))
+    return int(np.isin(evaluated.key, trained.key).sum())
 
 
 def _opened(run: str) -> Outcomes:

@@ -15,7 +15,8 @@ def feature_error(units: Iterable[Unit]) -> str | None:
     The error of an image is the distance of what is stored from the float32 feature over the
     norm of this; mean and maximum over the measured images of all backbones.
     """
-    found = [unit.timings["feature_error"] for unit in units if "feature_error" in unit.timings]
+    found = [dict(unit.timings.get("feature_error", {})) for unit in units]
+    found = [one for one in found if {"rows", "mean", "max", "stored"} <= one.keys()]
     measured = sum(one["rows"] for one in found)
     if not measured:
         return None

@@ -44,7 +44,23 @@ def omissions(outcomes: Outcomes) -> list[str]:
     found += _never_begun(outcomes)
     for reason in dict.fromkeys(str(failure["reason"]) for failure in outcomes.failures):
         found.append(f"Failed: {reason}.")
+    found += _trained_on(outcomes)
     return [*found, *_thin_classes(outcomes), *_ragged(outcomes), *_unequal(outcomes)]
+
+
+def _trained_on(outcomes: Outcomes) -> list[str]:
+    """State how many images of a probe its backbones have seen in their training."""
+    found = []
+    for run in dict(outcomes.record.reference.get("source", {})).get("runs", []):
+        number = int(run.get("trained_on", 0))
+        are, them = ("is", "it") if number == 1 else ("are", "them")
+        if number:
+            found.append(
+                f"{count(number, 'evaluated image')} of {len(outcomes.declared):,} {are} among "
+                f"those that the backbones of {run['name']} were trained on: what is said of "
+                f"{them} does not speak of new images."
+            )
+    return found
 
 
 def shared_classes(sources: Sources) -> list[str]:
