@@ -621,6 +621,43 @@ def test_an_import_that_was_killed_is_finished_by_the_same_command() -> None:
     assert {path: data for path, (data, _) in snapshot("run").items()} == whole
 
 
+def test_an_import_that_was_killed_behind_its_record_is_finished_by_the_same_command() -> None:
+    write_crops()
+    import_crops()
+    whole = {path: data for path, (data, _) in snapshot("run").items()}
+    for name in ("units", "plans"):
+        shutil.rmtree(f"run/{name}")
+    Path("run/samples.parquet").unlink()
+    # Another import is not mixed into it.
+    record = Path("run/run.json").read_bytes()
+    Path("classes.txt").write_text("\n".join([*CLASSES, "fox"]))
+    for changes in ({"replicates": "trainings"}, {"classes": "classes.txt"}):
+        with pytest.raises(InputError) as caught:
+            import_crops(**changes)
+        assert str(caught.value) == (
+            "run was begun by an import of other classes, samples or replicates, and holds no "
+            "results yet: delete it, or give another directory with --out DIR"
+        )
+    assert [path.name for path in Path("run").iterdir()] == ["run.json"]
+    assert Path("run/run.json").read_bytes() == record
+    assert import_crops().added == 3
+    assert {path: data for path, (data, _) in snapshot("run").items()} == whole
+
+
+def test_counts_whose_import_was_killed_behind_its_record_are_imported_again() -> None:
+    write_csv("c.csv", {
+        "model": ["m"] * 2, "axis": ["crop"] * 2, "value": [1, 0.5], "replicate": [0, 0],
+        "class": ["cat", "cat"], "correct": [3, 2], "n": [4, 4],
+    })  # fmt: skip
+    import_results("c.csv", "run")
+    whole = {path: data for path, (data, _) in snapshot("run").items()}
+    for name in ("counts", "plans"):
+        shutil.rmtree(f"run/{name}")
+    Path("run/samples.parquet").unlink()
+    assert import_results("c.csv", "run").added == 2
+    assert {path: data for path, (data, _) in snapshot("run").items()} == whole
+
+
 def test_identities_that_differ_are_refused() -> None:
     write_csv("p.csv", {
         "model": ["m"] * 4, "axis": ["crop"] * 2 + ["cutout"] * 2, "value": [1, 1, 0, 0],

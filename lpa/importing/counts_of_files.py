@@ -18,10 +18,10 @@ from lpa.importing.class_choice import choose_classes, find_classes, unknown_cla
 from lpa.importing.matching import Matcher
 from lpa.importing.measured import measure
 from lpa.importing.reading_files import FileRows
-from lpa.importing.records import plan_record, run_record
+from lpa.importing.records import begin_run, plan_record, run_record
 from lpa.importing.storing import add_counts, new_counts
 from lpa.importing.summary import Imported, identity_of_counts
-from lpa.outcomes import Outcomes, Samples, Store, create_or_check, put_plan
+from lpa.outcomes import Outcomes, Samples, Store, put_plan
 
 __all__ = ["import_counts"]
 
@@ -47,7 +47,7 @@ def import_counts(
     new = new_counts(store, counts)
     samples = run.declared if run else _no_samples()
     if run is None:
-        create_or_check(store, run_record(asked, classes, samples, facts), samples)
+        begin_run(store, run_record(asked, classes, samples, facts), samples)
     put_plan(
         store, plan_record(asked, read, axes, [place for file in read for place in file.places])
     )

@@ -14,7 +14,7 @@ from lpa.importing.matching import Candidates, Matcher
 from lpa.importing.measured import measure
 from lpa.importing.places import Place
 from lpa.importing.reading_files import FileRows
-from lpa.importing.records import plan_record, run_record
+from lpa.importing.records import begin_run, plan_record, run_record
 from lpa.importing.storing import new_units
 from lpa.importing.summary import (
     Imported,
@@ -23,7 +23,7 @@ from lpa.importing.summary import (
     joined_rows,
     omissions,
 )
-from lpa.outcomes import Outcomes, Samples, Store, create_or_check, put_plan
+from lpa.outcomes import Outcomes, Samples, Store, put_plan
 
 __all__ = ["import_outcomes"]
 
@@ -70,7 +70,7 @@ def import_outcomes(
     new = new_units(cells, run, samples.fingerprint, notes)
     store = Store(asked.out)
     if run is None:
-        create_or_check(store, run_record(asked, matcher.classes, samples, facts), samples)
+        begin_run(store, run_record(asked, matcher.classes, samples, facts), samples)
     put_plan(store, plan_record(asked, read, axes, [cell.place for cell in cells]))
     new.write(store, samples.sample)
     identity = identity_of_cells(cells, axes, np.asarray(samples.label))

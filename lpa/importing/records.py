@@ -9,12 +9,21 @@ from typing import Any
 
 from lpa.axes import Axis
 from lpa.classes import Classes
+from lpa.errors import InputError
 from lpa.importing.asked import Asked
 from lpa.importing.places import Place
 from lpa.importing.reading_files import FileRows
-from lpa.outcomes import RunRecord, Samples
+from lpa.outcomes import (
+    RunRecord,
+    Samples,
+    Store,
+    check_begun,
+    create_or_check,
+    read_record,
+    same_run,
+)
 
-__all__ = ["plan_record", "run_record"]
+__all__ = ["begin_run", "half_begun", "plan_record", "run_record"]
 
 UNKNOWN = "unknown"
 """Precision of results that were computed elsewhere."""
@@ -43,6 +52,31 @@ def run_record(
         shard_size=max(1, len(samples)),
         reference=facts,
     )
+
+
+def half_begun(store: Store) -> bool:
+    """Tell whether a run has its record and nothing else: a command was killed behind it."""
+    results = (*store.list("units"), *store.list("counts"))
+    return not results and not store.exists("samples.parquet")
+
+
+def begin_run(store: Store, record: RunRecord, samples: Samples) -> None:
+    """Write what a new run is; one that is half begun gets its samples.
+
+    Raises
+    ------
+    InputError
+        As :func:`lpa.outcomes.create_or_check`, and where another import was begun there.
+    """
+    if store.exists("run.json"):
+        begun = read_record(store)
+        same = same_run(begun, record) and dict(begun.reference) == dict(record.reference)
+        if begun.kind == record.kind and not same:
+            raise InputError(
+                f"{store} was begun by an import of other classes, samples or replicates, and "
+                "holds no results yet: delete it, or give another directory with --out DIR"
+            )
+    check_begun(store, create_or_check(store, record, samples), record)
 
 
 def plan_record(

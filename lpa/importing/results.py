@@ -14,6 +14,7 @@ from lpa.importing.counts_of_files import import_counts
 from lpa.importing.outcomes_of_files import import_outcomes
 from lpa.importing.places import Given
 from lpa.importing.reading_files import FileRows, kind_of, read_files
+from lpa.importing.records import half_begun
 from lpa.importing.summary import Imported
 from lpa.outcomes import Outcomes, Store, check_folder
 
@@ -125,7 +126,7 @@ def _present(asked: Asked) -> Outcomes | None:
     """
     store = Store(asked.out)
     check_folder(store)
-    if not store.exists("run.json"):
+    if not store.exists("run.json") or half_begun(store):
         return None
     run = Outcomes(asked.out)
     if run.record.kind != "import":

@@ -1,4 +1,7 @@
-"""The state of an unfinished training, kept in the run's folder."""
+"""The state of an unfinished training, kept in the run's folder.
+
+torch reads a file with a flipped bit as if nothing were wrong, so a digest stands before it.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,18 @@ from typing import Any
 
 import torch
 
+from lpa.cache_files import digest
 from lpa.outcomes import Store
 
-__all__ = ["Checkpoint"]
+__all__ = ["Checkpoint", "sealed"]
+
+SEAL = 33
+"""Bytes of the digest and of the line's end behind it."""
+
+
+def sealed(data: bytes | memoryview) -> bytes:
+    """Return the line that stands before bytes: their digest."""
+    return digest(data).encode() + b"\n"
 
 
 class Checkpoint:
@@ -39,10 +51,13 @@ class Checkpoint:
         if not self.store.exists(self.name):
             return None
         # Outside of what may fail: a store that does not answer says nothing about the state.
-        data = io.BytesIO(self.store.get(self.name))
+        data = memoryview(self.store.get(self.name))
         try:
-            state: dict[str, Any] = torch.load(data, map_location=self.device, weights_only=True)
-        except Exception:  # a truncated file fails in many ways
+            if data[:SEAL] != sealed(data[SEAL:]):
+                raise ValueError("it is not what was written")
+            file = io.BytesIO(data[SEAL:])
+            state: dict[str, Any] = torch.load(file, map_location=self.device, weights_only=True)
+        except Exception:  # one of another version fails in many ways
             self.delete()
             return None
         return state
@@ -58,7 +73,7 @@ class Checkpoint:
         if self.writes:
             data = io.BytesIO()
             torch.save(state, data)
-            self.store.put(self.name, data.getvalue())
+            self.store.put(self.name, sealed(data.getbuffer()) + data.getbuffer())
 
     def delete(self) -> None:
         """Remove the checkpoint: its group is finished."""

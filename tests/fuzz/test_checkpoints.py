@@ -27,7 +27,7 @@ from lpa.models.checkpoint_files import read_checkpoint
 from lpa.models.kept_models import find_kept
 from lpa.models.kept_weights import WeightsFacts, encode, read_facts, read_tensors
 from lpa.outcomes import Store
-from lpa.training.checkpoint import Checkpoint
+from lpa.training.checkpoint import Checkpoint, sealed
 from lpa.views import View
 
 CANARY = FOLDER / "canary"
@@ -134,7 +134,7 @@ def test_a_mutated_safetensors_is_tensors_or_one_line(data: bytes, suffix: str) 
 def test_a_pickle_that_calls_something_calls_nothing(data: bytes) -> None:
     read(data)
     store = Store(FOLDER / "kept")
-    store.put("checkpoints/g.pt", data)
+    store.put("checkpoints/g.pt", sealed(data) + data)
     refused_or_read(lambda: Checkpoint(store, "g", torch.device("cpu")).load())
     assert not CANARY.exists()
 
@@ -184,7 +184,7 @@ def test_any_zip_is_one_line(members: dict[str, bytes]) -> None:
 @given(mutated(TORCH))
 def test_a_damaged_state_of_a_training_is_trained_again(data: bytes) -> None:
     store = Store(FOLDER / "kept")
-    store.put("checkpoints/g.pt", data)
+    store.put("checkpoints/g.pt", sealed(data) + data)
     refused_or_read(lambda: Checkpoint(store, "g", torch.device("cpu")).load())
 
 
