@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from .memory import lack_of_memory
 from .signals import STOPPED
 
 __all__ = ["main"]
@@ -56,6 +57,20 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; what a user can mend becomes one line and exit status 1."""
+        try:
+            return self._invoked(ctx)
+        except Exception as error:
+            reason = lack_of_memory(error)
+            if reason is None:
+                raise
+        click.echo(
+            f"Error: there is not enough memory ({reason}); what was finished is kept: free some, "
+            "or give a smaller --batch-size or fewer --workers, and run the same command again",
+            err=True,
+        )
+        return ctx.exit(1)
+
+    def _invoked(self, ctx: click.Context) -> Any:
         from lpa import InputError
 
         try:

@@ -151,6 +151,28 @@ def test_a_checkpoint_of_another_version_is_dropped_too(tmp_path: Path) -> None:
     assert_same(again, whole)
 
 
+def test_a_checkpoint_for_which_there_is_no_memory_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not course(tmp_path, stop=AfterUpdates(8)).run()
+    file = tmp_path / "checkpoints" / "group.pt"
+    written = file.read_bytes()
+
+    def load(*_: Any, **__: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "load", load)
+        with pytest.raises(torch.OutOfMemoryError):
+            course(tmp_path).run()
+    assert file.read_bytes() == written
+    again = course(tmp_path)
+    assert again.run()
+    whole = course(tmp_path / "whole")
+    assert whole.run()
+    assert_same(again, whole)
+
+
 def test_a_checkpoint_never_runs_what_it_holds(tmp_path: Path) -> None:
     class Harm:
         def __reduce__(self) -> Any:

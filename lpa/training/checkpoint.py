@@ -57,6 +57,8 @@ class Checkpoint:
                 raise ValueError("it is not what was written")
             file = io.BytesIO(data[SEAL:])
             state: dict[str, Any] = torch.load(file, map_location=self.device, weights_only=True)
+        except (MemoryError, torch.OutOfMemoryError):
+            raise  # It says nothing about the state.
         except Exception:  # one of another version fails in many ways
             self.delete()
             return None
