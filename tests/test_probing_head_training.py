@@ -133,12 +133,10 @@ class Watched:
     def __len__(self) -> int:
         return len(self.features)
 
-    def __getitem__(self, rows: slice) -> np.ndarray:
+    def __getitem__(self, rows: slice | np.ndarray) -> np.ndarray:
+        if not isinstance(rows, slice):
+            self.taken.append(rows)
         return self.features[rows]
-
-    def take(self, rows: np.ndarray, axis: int, **rest: Any) -> np.ndarray:
-        self.taken.append(rows)
-        return self.features.take(rows, axis=axis)
 
 
 def test_what_is_held_out_is_read_after_the_passes_that_choose_and_evaluated_images_never() -> None:
