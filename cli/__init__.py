@@ -59,6 +59,8 @@ class Commands(click.Group):
         """Run the command; what a user can mend becomes one line and exit status 1."""
         try:
             return self._invoked(ctx)
+        except (click.exceptions.Exit, click.ClickException, click.Abort):
+            raise  # It is said already.
         except Exception as error:
             reason = lack_of_memory(error)
             if reason is None:

@@ -58,6 +58,11 @@ def test_what_torch_says_when_the_machine_has_none_is_known(
     assert told(refused_allocation(), monkeypatch).startswith("Error: there is not enough memory (")
 
 
+def test_what_is_said_in_a_line_already_is_said_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    error = lpa.InputError("model 'a' does not fit (CUDA out of memory)")
+    assert told(error, monkeypatch) == "Error: model 'a' does not fit (CUDA out of memory)\n"
+
+
 def test_other_errors_keep_their_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ZeroDivisionError, match="by zero"):
         told(ZeroDivisionError("by zero"), monkeypatch)
