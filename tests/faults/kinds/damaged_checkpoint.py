@@ -1,0 +1,43 @@
+"""The state of an unfinished training that is not what was written."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+from faults.case import Case
+from faults.experiments import Experiment
+from faults.kinds.kind import Kind, corrupt
+
+ATTEMPTS = 8
+
+
+class DamagedCheckpoint(Kind):
+    """Truncated, emptied, a bit flipped, or another training's."""
+
+    genuine = 0.0
+    doubles = False
+
+    def suits(self, experiment: Experiment) -> bool:
+        return experiment.trains
+
+    def befall(self, case: Case) -> bool:
+        case.eager = True
+        folder = Path(case.place.out) / "checkpoints"
+        for _ in range(ATTEMPTS):
+            moment = case.moment()
+            command = case.begin(moment)
+            if command.until(moment, case.usual):
+                command.send(signal.SIGTERM)
+            command.release()
+            command.wait()
+            if files := sorted(folder.glob("*.pt")):
+                break
+        else:
+            return False
+        file = case.generator.choice(files)
+        data, how = corrupt(file.read_bytes(), case.generator)
+        file.write_bytes(data)
+        case.verdict.notes.append(f"{file.name} {how}")
+        case.ended.append(case.begin().wait())
+        return True
