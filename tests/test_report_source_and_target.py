@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pandas as pd
+import pytest
 from synthetic import write_run
 from trained_runs import TAU, write_sweep
 
@@ -97,3 +99,36 @@ def test_two_probes_on_one_page_keep_their_own_sources(tmp_path: Path) -> None:
     found = compare_with_source(Sources(runs))
     assert [row[0] for row in found.gains.rows] == ["rn50 · a", "rn50 · b"]
     assert [curve["run"] for curve in found.curves] == [0, 1]
+
+
+@pytest.mark.browser
+def test_the_page_draws_both_panels_with_a_line_at_home_and_a_star_a_class(tmp_path: Path) -> None:
+    from playwright.sync_api import sync_playwright
+
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("there is no chromium on the PATH")
+    page = write_report(probe(tmp_path / "run"), tmp_path / "page.html")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        for width in (1280, 390):
+            tab = browser.new_page(viewport={"width": width, "height": 900})
+            errors: list[str] = []
+            tab.on("console", lambda message, errors=errors: errors.append(message.text))
+            tab.on("pageerror", lambda error, errors=errors: errors.append(str(error)))
+            tab.goto(page.as_uri())
+            tab.wait_for_selector("html[data-drawn]")
+            traces, shapes = tab.evaluate(
+                "[document.getElementById('source-plot').data.filter(t => !t.fill)"
+                ".map(t => [t.xaxis || 'x', t.marker.symbol, t.x, t.y]),"
+                "document.getElementById('source-plot').layout.shapes.map(s => [s.xref, s.x0])]"
+            )
+            assert errors == [] and shapes == [["x", 0.5], ["x2", 0.5]]
+            (mean,) = [y for where, _, _, y in traces if where == "x"]
+            assert mean == pytest.approx([0.72, 0.92, 0.72])
+            stars = [x[0] for where, symbol, x, _ in traces if symbol == "star" and where == "x2"]
+            assert sorted(stars) == sorted(
+                source_and_target(Outcomes(tmp_path / "run")).classes["best_value"]
+            )
+            assert tab.evaluate("document.documentElement.scrollWidth") == width
+        browser.close()

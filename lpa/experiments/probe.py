@@ -18,6 +18,7 @@ from lpa.experiments.devices import on_devices_of
 from lpa.experiments.probe_preparation import prepare_probe
 from lpa.experiments.reopening import reopen
 from lpa.experiments.sweep_preparation import prepare_sweep
+from lpa.experiments.time_limit import stopping_after
 from lpa.experiments.train_sweep import train_sweep
 from lpa.outcomes.feature_error import feature_error
 from lpa.runs import Run
@@ -134,19 +135,12 @@ def probe(
     }  # fmt: skip
     check_asked("lpa.probe", {**asked, "max_time": max_time, "engine": engine, **options}, known)
     stop = stop or threading.Event()
-    timer = threading.Timer(max_time, stop.set) if max_time is not None else None
-    if timer is not None:
-        timer.daemon = True
-        timer.start()
-    try:
+    with stopping_after(max_time, stop):
         if _is_embedded(target, asked):
             target, asked = EMBEDDED_TARGET, _with_embedded(asked, stop, engine=engine, **options)
         with engine_named(engine, **options) as runs:
             task = prepare_probe(target, **on_devices_of(runs, asked))
             summaries = task.run(stop, runs)
-    finally:
-        if timer is not None:
-            timer.cancel()
     task.check_finished(summaries, stop)
     if strict:
         task.check_complete()

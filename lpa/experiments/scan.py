@@ -21,6 +21,7 @@ from lpa.experiments.devices import on_devices_of
 from lpa.experiments.preparation import prepare
 from lpa.experiments.reopening import reopen
 from lpa.experiments.scan_task import Estimate, ScanTask
+from lpa.experiments.time_limit import stopping_after
 from lpa.measurement import Summary
 from lpa.runs import Run
 
@@ -124,17 +125,9 @@ def scan(
     }  # fmt: skip
     check_asked("lpa.scan", {**asked, "max_time": max_time, "engine": engine, **options}, known)
     stop = stop or threading.Event()
-    timer = threading.Timer(max_time, stop.set) if max_time is not None else None
-    if timer is not None:
-        timer.daemon = True
-        timer.start()
-    try:
-        with engine_named(engine, **options) as runs:
-            task = prepare(**on_devices_of(runs, asked))
-            summaries = task.run(stop, runs)
-    finally:
-        if timer is not None:
-            timer.cancel()
+    with stopping_after(max_time, stop), engine_named(engine, **options) as runs:
+        task = prepare(**on_devices_of(runs, asked))
+        summaries = task.run(stop, runs)
     _check_finished(task, summaries, stop)
     run = reopen(task.store, task.record, strict)
     if task.progress:

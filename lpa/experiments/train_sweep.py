@@ -18,6 +18,7 @@ from lpa.experiments.cell_task import CellEstimate, CellSummary, CellTask
 from lpa.experiments.devices import on_devices_of
 from lpa.experiments.reopening import reopen
 from lpa.experiments.sweep_preparation import prepare_sweep
+from lpa.experiments.time_limit import stopping_after
 from lpa.runs import Run
 
 __all__ = ["estimate_sweep", "train_sweep"]
@@ -117,17 +118,9 @@ def train_sweep(
     given = {**asked, "max_time": max_time, "engine": engine, **options}
     check_asked("lpa.train_sweep", given, known)
     stop = stop or threading.Event()
-    timer = threading.Timer(max_time, stop.set) if max_time is not None else None
-    if timer is not None:
-        timer.daemon = True
-        timer.start()
-    try:
-        with engine_named(engine, **options) as runs:
-            task = prepare_sweep(**on_devices_of(runs, asked))
-            summaries = task.run(stop, runs)
-    finally:
-        if timer is not None:
-            timer.cancel()
+    with stopping_after(max_time, stop), engine_named(engine, **options) as runs:
+        task = prepare_sweep(**on_devices_of(runs, asked))
+        summaries = task.run(stop, runs)
     task.check_finished(summaries, stop)
     if strict:
         task.check_complete()
