@@ -13,6 +13,7 @@ SAID = (
     "bad_alloc",
     "failed to map segment",  # a library that is being loaded
     "can't start new thread",
+    "could not create a primitive",  # oneDNN
 )
 
 

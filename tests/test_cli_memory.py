@@ -38,6 +38,7 @@ def refused_allocation() -> Exception:
         (pa.ArrowMemoryError("malloc of size 64 failed"), "malloc of size 64 failed"),
         (OSError(errno.ENOMEM, "Cannot allocate memory"), "[Errno 12] Cannot allocate memory"),
         (RuntimeError("can't start new thread"), "can't start new thread"),
+        (RuntimeError("could not create a primitive"), "could not create a primitive"),
         (ImportError("a.so: failed to map segment from shared object"),
          "a.so: failed to map segment from shared object"),
         (chained(), "MemoryError"),

@@ -29,6 +29,7 @@ THREADS = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THR
 def main() -> int:
     """Run the campaign; the status is 1 where anything was not as promised."""
     asked = _asked()
+    from faults.places import Nodes
     from faults.table import summary, table
 
     folder = Path(asked.folder or tempfile.mkdtemp(prefix="faults-")).resolve()
@@ -42,6 +43,7 @@ def main() -> int:
             protocol.write(json.dumps(record) + "\n")
             protocol.flush()
             print(summary(record), file=sys.stderr, flush=True)
+    Nodes.end()
     text = table(records, campaign.skipped, asked.seed)
     if asked.table:
         Path(asked.table).write_text(text)
@@ -172,9 +174,12 @@ class Campaign:
 
     def reference(self, experiment: Any, place: Any) -> Any:
         """Return the undisturbed run of an experiment at a place, which is run once."""
-        key = experiment.name, place.name == "s3"
+        key = experiment.name, place.name if place.name in ("s3", "ray") else ""
         if key not in self.references:
             self.references[key] = self._undisturbed(experiment, place)
+            alone = self.references.get((experiment.name, ""))
+            if alone and alone.look.exported != self.references[key].look.exported:
+                raise RuntimeError(f"{experiment.name}: undisturbed runs differ at {place.name}")
         return self.references[key]
 
     def _undisturbed(self, experiment: Any, place: Any) -> Any:

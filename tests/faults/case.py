@@ -88,6 +88,7 @@ class Case:
 
     def __post_init__(self) -> None:
         self.generator = random.Random(self.seed)
+        self.genuine = self.genuine or bool(self.experiment.launcher)
         # Units and checkpoints after every condition and epoch, so that there is more to lose.
         self.eager = self.generator.random() < 0.7
 
@@ -96,7 +97,8 @@ class Case:
     @property
     def words(self) -> list[str]:
         """The command."""
-        return self.experiment.words(self.ground, self.place.out, self.place.cache)
+        own = self.experiment.words(self.ground, self.place.out, self.place.cache)
+        return [*own, *self.place.words]
 
     @property
     def usual(self) -> float:
@@ -126,7 +128,10 @@ class Case:
         surroundings = {**self.place.environment, **(environment or {})}
         tag = self.tag("command")
         if self.genuine:
-            return real(words, self.folder, tag, prefix=prefix, environment=surroundings)
+            launcher = self.experiment.launcher
+            return real(
+                words, self.folder, tag, prefix=prefix, environment=surroundings, launcher=launcher
+            )
 
         def first() -> None:
             if self.eager:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import shutil
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,6 +84,10 @@ class Experiment:
         Whether it keeps files of features.
     repairs : bool
         Whether ``--repair`` computes damaged units again.
+    distributes : bool
+        Whether its units are many enough to be done by several workers.
+    launcher : sequence of str
+        What starts its processes; none: each command is one.
     """
 
     name: str
@@ -93,7 +96,14 @@ class Experiment:
     computes: bool = True
     features: bool = False
     repairs: bool = False
+    distributes: bool = False
+    launcher: Sequence[str] = ()
 
+
+TORCHRUN = (
+    sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m",
+    "lpa_cli",
+)  # fmt: skip
 
 DEVICE = ["--device", "cpu", "--no-report"]
 
@@ -148,18 +158,12 @@ def _import(ground: Ground, out: str, cache: Path) -> list[str]:
 EXPERIMENTS = {
     one.name: one
     for one in (
-        Experiment("scan", _scan, repairs=True),
-        Experiment("train-sweep", _sweep, trains=True),
+        Experiment("scan", _scan, repairs=True, distributes=True),
+        Experiment("train-sweep", _sweep, trains=True, distributes=True),
         Experiment("train-sweep, stacked", _stacked, trains=True),
         Experiment("train-sweep --from", _ready),
-        Experiment("probe", _probe, trains=True, features=True),
+        Experiment("probe", _probe, trains=True, features=True, distributes=True),
         Experiment("import", _import, computes=False),
+        Experiment("train-sweep, two processes", _sweep, trains=True, launcher=TORCHRUN),
     )
 }
-
-
-def emptied(folder: Path) -> Path:
-    """Return a folder that is there and empty."""
-    shutil.rmtree(folder, ignore_errors=True)
-    os.makedirs(folder)  # noqa: PTH103 - also on mounts
-    return folder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -10,8 +11,12 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
-__all__ = ["PLACES", "Bucket", "Disk", "Folder", "Place", "can_mount"]
+if TYPE_CHECKING:
+    import psutil
+
+__all__ = ["PLACES", "Bucket", "Disk", "Folder", "Nodes", "Place", "can_mount"]
 
 TESTS = Path(__file__).resolve().parent.parent
 
@@ -26,6 +31,7 @@ class Place:
         self.out = str(folder / "run")
         self.cache = folder / "cache"
         self.environment: dict[str, str] = {}
+        self.words: list[str] = []
         self.watched = str(folder)
 
     def __enter__(self) -> Place:
@@ -117,7 +123,7 @@ class Bucket(Place):
         self.server = subprocess.Popen(
             [sys.executable, str(Path(__file__).with_name("s3_server.py"))],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-            env=os.environ | {"PYTHONPATH": str(TESTS)},
+            env=os.environ | {"PYTHONPATH": _python_path()},
         )  # fmt: skip
         self.out, self.watched = "s3://bucket/run", "s3://bucket/run"
         self.environment = {
@@ -146,4 +152,76 @@ class Bucket(Place):
         return self.ask("begun") == "yes"
 
 
-PLACES: dict[str, Callable[[Path], Place]] = {"folder": Folder, "disk": Disk, "s3": Bucket}
+class Nodes(Place):
+    """A folder that the three nodes of a Ray cluster write into.
+
+    The cluster is started once and serves all cases.
+    """
+
+    name = "ray"
+    cluster: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> Nodes:
+        super().__enter__()
+        if Nodes.cluster is None:
+            Nodes.cluster = subprocess.Popen(
+                [sys.executable, str(Path(__file__).with_name("ray_cluster.py"))],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                text=True, env=os.environ | {"PYTHONPATH": _python_path()},
+            )  # fmt: skip
+            answer = ""
+            while not answer.startswith("address "):
+                answer = self._heard()
+            Nodes.address = answer.split()[1]
+        self.words = ["--engine", "ray", "--address", Nodes.address, "--unit-time", "15"]
+        return self
+
+    address = ""
+
+    def _heard(self) -> str:
+        assert Nodes.cluster is not None and Nodes.cluster.stdout is not None
+        line = Nodes.cluster.stdout.readline()
+        if not line:
+            raise RuntimeError("the Ray cluster ended")
+        return line.strip()
+
+    def ask(self, word: str) -> None:
+        """Let the cluster ``lose`` or ``add`` a node."""
+        assert Nodes.cluster is not None and Nodes.cluster.stdin is not None
+        Nodes.cluster.stdin.write(f"{word}\n")
+        Nodes.cluster.stdin.flush()
+        while self._heard() != "done":
+            pass
+
+    def workers(self) -> list[psutil.Process]:
+        """Return the processes of this cluster's workers."""
+        import psutil
+
+        assert Nodes.cluster is not None
+        found = []
+        for process in psutil.Process(Nodes.cluster.pid).children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                if "ray::RayWorker" in " ".join(process.cmdline()):
+                    found.append(process)
+        return found
+
+    @classmethod
+    def end(cls) -> None:
+        """End the cluster."""
+        if cls.cluster is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                cls.cluster.communicate(timeout=60)
+            cls.cluster.kill()
+            cls.cluster = None
+
+
+def _python_path() -> str:
+    return os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
+
+
+PLACES: dict[str, Callable[[Path], Place]] = {
+    "folder": Folder,
+    "disk": Disk,
+    "s3": Bucket,
+    "ray": Nodes,
+}

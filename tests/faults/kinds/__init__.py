@@ -32,6 +32,10 @@ KINDS = {
     "store comes back": "object_store:ComesBack",
     "store hangs": "object_store:Hangs",
     "store stays away": "object_store:StaysAway",
+    "process of two killed": "shared_training:ProcessKilled",
+    "Ray worker killed": "ray_workers:WorkerKilled",
+    "Ray worker hangs": "ray_workers:WorkerHangs",
+    "Ray node lost": "ray_workers:NodeLost",
 }
 """Name -> module and class."""
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from faults.case import Case
 from faults.experiments import Experiment
 from faults.kinds.kind import Kind, corrupt
+from faults.stepping import Moment
 
 ATTEMPTS = 8
 
@@ -19,13 +20,15 @@ class DamagedCheckpoint(Kind):
     doubles = False
 
     def suits(self, experiment: Experiment) -> bool:
-        return experiment.trains
+        return experiment.trains and not experiment.launcher
 
     def befall(self, case: Case) -> bool:
         case.eager = True
         folder = Path(case.place.out) / "checkpoints"
         for _ in range(ATTEMPTS):
-            moment = case.moment()
+            # In the second half, where checkpoints are.
+            steps = case.reference.steps
+            moment = Moment(step=case.generator.randint(steps // 2, steps))
             command = case.begin(moment)
             if command.until(moment, case.usual):
                 command.send(signal.SIGTERM)

@@ -20,7 +20,7 @@ class EndsOnce(Kind):
     approximate = True
 
     def suits(self, experiment: Experiment) -> bool:
-        return experiment.computes
+        return experiment.computes and not experiment.launcher
 
     def befall(self, case: Case) -> bool:
         first = case.generator.randint(1, MOST)

@@ -47,7 +47,7 @@ class Kind:
 
     def suits(self, experiment: Experiment) -> bool:
         """Whether it can befall an experiment."""
-        return True
+        return not experiment.launcher
 
     def lacks(self, folder: Path) -> str:
         """Return what this machine lacks for it; nothing where it can be."""

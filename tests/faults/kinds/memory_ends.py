@@ -17,7 +17,8 @@ class MemoryEnds(Kind):
     """
 
     signals = (signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS)
-    said = "(?i)memory|can't start new thread"
+    # The last is what oneDNN says.
+    said = "(?i)memory|can't start new thread|could not create a primitive"
     genuine = 0.3
 
     def befall(self, case: Case) -> bool:
