@@ -32,7 +32,8 @@ def probe(path: Path, model: str = "rn50") -> Outcomes:
     put_counts(Store(path), pd.DataFrame(rows, columns=columns), SOURCE)
     record = json.loads((path / "run.json").read_text())
     record["kind"] = "probe"
-    record["reference"] = {"source": {"runs": [{"data": "dogs & cats"}], "others": []}}
+    home = {"path": "sweep", "data": "dogs & cats"}
+    record["reference"] = {"source": {"runs": [home], "others": []}}
     (path / "run.json").write_text(json.dumps(record))
     return Outcomes(path)
 
@@ -116,7 +117,7 @@ def test_the_page_draws_both_panels_with_a_line_at_home_and_a_star_a_class(tmp_p
             errors: list[str] = []
             tab.on("console", lambda message, errors=errors: errors.append(message.text))
             tab.on("pageerror", lambda error, errors=errors: errors.append(str(error)))
-            tab.goto(page.as_uri())
+            tab.goto(f"{page.as_uri()}#class=c000&class=c001&class=c002")
             tab.wait_for_selector("html[data-drawn]")
             traces, shapes = tab.evaluate(
                 "[document.getElementById('source-plot').data.filter(t => !t.fill)"

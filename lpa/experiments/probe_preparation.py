@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from lpa.axes import format_value
 from lpa.datasets import DATASETS
 from lpa.errors import InputError, unknown
 from lpa.experiments.cell_task import CellTask, named
 from lpa.experiments.devices import devices_of, precision_of
 from lpa.experiments.probe_command import asking
 from lpa.experiments.probe_sources import backbone_print, source_counts, source_facts
+from lpa.experiments.probe_words import say_data, say_heads, say_trained_on, written_places
 from lpa.experiments.probe_work import ProbeWork
 from lpa.experiments.probe_worker import ExtractionOptions, Probed
 from lpa.experiments.progress import say_on_standard_error
@@ -45,7 +45,7 @@ from lpa.probing.augmented import AugmentedView, augmented_views
 from lpa.probing.backbones import Backbone, find_backbones
 from lpa.probing.pooled import feature_interface
 from lpa.training.regularizers import parse_regularizer
-from lpa.training.splits import TEST_SHARE, ChosenParts, Parts, choose_parts
+from lpa.training.splits import TEST_SHARE, Parts, choose_parts
 
 __all__ = ["prepare_probe"]
 
@@ -143,13 +143,13 @@ def prepare_probe(
     record = _record(plan, parts, present, devices, sources)
     record = check_record(folder, record, parts.test.samples)
     check_training(folder, record, parts)
-    _say_data(say, chosen, parts, test_share)
-    _say_trained_on(say, sources, len(parts.test))
+    say_data(say, chosen, parts, test_share)
+    say_trained_on(say, sources, len(parts.test))
     models = _models(plan, record, parts, found, augmented, say)
     check_same_models(folder, models, "give another --out DIR")
     probes = _probes(plan, record, models, found)
     _check_same_backbones(folder, probes)
-    _say_heads(say, plan.recipe, augmented)
+    say_heads(say, plan.recipe, augmented)
     options = ExtractionOptions(
         record.precision, plan.stored, cache, plan.workers, plan.images_at_once, augmented
     )
@@ -309,18 +309,9 @@ def _models(
             "notes": list(loaded.notes),
             "members": [],
         }
-        say(f"backbones: {name}, {_places(own)}; {interface.description}, {loaded.preprocessing}")
+        where = written_places(own)
+        say(f"backbones: {name}, {where}; {interface.description}, {loaded.preprocessing}")
     return models
-
-
-def _places(own: Sequence[Backbone]) -> str:
-    first = own[0]
-    if first.axis is None:
-        return f"{first.facts['source']} {first.facts['text']}"
-    values = dict.fromkeys(one.value for one in own if one.value is not None)
-    shown = ", ".join(map(format_value, first.axis.ordered(values)))
-    many = f"{len(values)} values" if len(values) > 12 else shown
-    return f"{len(own)} over {first.axis.name} ({many})"
 
 
 def _probes(
@@ -361,57 +352,3 @@ def _check_same_backbones(store: Store, probes: Mapping[str, Probed]) -> None:
                     f"{other.backbone.spec.text} has now; expected the same backbones: give "
                     "another --out DIR"
                 )
-
-
-def _say_data(
-    say: Callable[[str], None], chosen: ChosenParts, parts: Parts, test_share: float
-) -> None:
-    say(
-        f"target: {chosen.test.name}, {len(parts.train)} images to train on, {len(parts.test)} to "
-        f"evaluate, {len(chosen.classes)} classes"
-    )
-    if chosen.divided:
-        say(
-            f"        {chosen.train_split!r} is the only split: {test_share:.0%} of each class is "
-            "evaluated"
-        )
-    if parts.duplicates:
-        say(f"        {parts.duplicates} training images are evaluated ones, too: left out")
-    for part, what in ((parts.train, "to train on"), (parts.test, "to evaluate")):
-        lone = np.flatnonzero(np.bincount(part.samples.label, minlength=len(parts.classes)) == 1)
-        if len(lone):
-            which = "class has" if len(lone) == 1 else "classes have"
-            say(
-                f"        {len(lone)} {which} one image {what}, first "
-                f"{parts.classes.labels[lone[0]]!r}"
-            )
-
-
-def _say_trained_on(say: Callable[[str], None], sources: Mapping[str, Any], images: int) -> None:
-    for run in sources["runs"]:
-        if run["trained_on"]:
-            say(
-                f"        {run['trained_on']} of {images} evaluated images are among those that "
-                f"the backbones of {run['name']} were trained on: this is no other data set"
-            )
-
-
-def _say_heads(
-    say: Callable[[str], None], recipe: HeadRecipe, augmented: Sequence[AugmentedView]
-) -> None:
-    pairs = len(recipe.pairs)
-    chosen = (
-        f", the best of {pairs} (learning rate, weight decay) on {recipe.hold_out:.0%} of what is "
-        "trained on"
-        if pairs > 1
-        else ""
-    )
-    seeds = f", mean of {recipe.seeds} seeds" if recipe.seeds > 1 else ""
-    say(f"heads: one linear head a backbone{chosen}{seeds}")
-    if augmented:
-        first = augmented[0]
-        draws = "a draw" if len(augmented) == 1 else f"{len(augmented)} draws"
-        say(
-            f"       trained on the plain view and on {draws} of {first.spec.name} "
-            f"{format_value(first.value)}"
-        )

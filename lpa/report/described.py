@@ -8,7 +8,7 @@ from lpa.outcomes import Outcomes, content_hash
 from lpa.report.sources import Source, Sources
 from lpa.report.wording import count
 
-__all__ = ["about", "model_facts"]
+__all__ = ["about", "backbone_runs", "model_facts"]
 
 
 def about(run: Source) -> dict[str, Any]:
@@ -27,6 +27,14 @@ def about(run: Source) -> dict[str, Any]:
         "versions": _versions(outcomes.plans),
         "hash": content_hash(sorted(entry.cell.id for entry in outcomes.coverage))[:16],
     }
+
+
+def backbone_runs(outcomes: Outcomes) -> list[dict[str, Any]]:
+    """Return what a probe recorded of the sweeps that its backbones come from, each once."""
+    said = [plan.get("source", {}) for plan in outcomes.plans]
+    said.append(outcomes.record.reference.get("source", {}))
+    runs = {str(run["path"]): run for one in said for run in one.get("runs", [])}
+    return list(runs.values())
 
 
 def _varied(run: Source) -> str:

@@ -6,6 +6,7 @@ import numpy as np
 
 from lpa.axes import format_value
 from lpa.outcomes import Outcomes
+from lpa.report.described import backbone_runs
 from lpa.report.sources import Sources
 from lpa.report.wording import count
 
@@ -51,7 +52,7 @@ def omissions(outcomes: Outcomes) -> list[str]:
 def _trained_on(outcomes: Outcomes) -> list[str]:
     """State how many images of a probe its backbones have seen in their training."""
     found = []
-    for run in dict(outcomes.record.reference.get("source", {})).get("runs", []):
+    for run in backbone_runs(outcomes):
         number = int(run.get("trained_on", 0))
         are, them = ("is", "it") if number == 1 else ("are", "them")
         if number:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from lpa.axes import format_value
+from lpa.report.described import backbone_runs
 from lpa.report.shown_tables import ShownTable
 from lpa.report.sources import Source, Sources
 from lpa.report.wording import NOTHING, percent, tenths
@@ -59,8 +60,7 @@ def compare_with_source(sources: Sources) -> Homes:
 
 def _home(run: Source) -> str:
     """Name the data that a probe's backbones were trained for."""
-    runs = dict(run.outcomes.record.reference.get("source", {})).get("runs", [])
-    return " and ".join(dict.fromkeys(str(each["data"]) for each in runs))
+    return " and ".join(dict.fromkeys(str(each["data"]) for each in backbone_runs(run.outcomes)))
 
 
 def _gains(sources: Sources, table: pd.DataFrame) -> ShownTable:
