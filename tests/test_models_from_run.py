@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ import torch
 from lpa.classes import Classes
 from lpa.errors import InputError
 from lpa.models import PreprocessingOverrides, load, parse_models
-from lpa.models.kept_weights import WeightsFacts
+from lpa.models.kept_weights import WeightsFacts, read_facts
 from lpa.models.untrained import untrained
 from lpa.outcomes.record import RunRecord
 from lpa.outcomes.store import Store
@@ -188,11 +189,10 @@ def test_a_damaged_file_is_named_when_its_run_is_listed(run: Path) -> None:
 
 
 def test_weights_of_another_architecture_are_refused(tmp_path: Path) -> None:
-    put(tmp_path, "small_resnet")
+    module = put(tmp_path, "small_resnet")
     (name,) = Store(tmp_path).list("weights")
-    data = Store(tmp_path).get(name)
-    # "small_cnn" and blanks are as long, so that the header stays whole.
-    Store(tmp_path).put(name, data.replace(b'small_resnet\\"', b'small_cnn\\"   '))
+    facts = replace(read_facts(tmp_path / name), architecture="small_cnn")
+    put_weights(Store(tmp_path), Path(name).stem, module, facts)
     with pytest.raises(InputError) as caught:
         load(parse_models(f"run:{tmp_path}")[0])
     message = str(caught.value)

@@ -14,6 +14,7 @@ import torch
 
 from lpa.classes import Classes
 from lpa.errors import InputError
+from lpa.models.kept_objects import object_facts, object_tensors
 from lpa.models.kept_weights import WeightsFacts
 from lpa.models.small import SmallCnn
 from lpa.outcomes.store import Store
@@ -131,6 +132,38 @@ def test_what_is_damaged_or_strange_is_named(tmp_path: Path) -> None:
             "); expected an unchanged file: copy it again, or delete it to leave this model out"
         )
         assert "\n" not in message
+
+
+def test_a_flipped_bit_is_noticed_in_the_weights_and_in_the_facts(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    name = put_weights(store, "a", module(), FACTS)
+    whole = store.get(name)
+    in_facts = whole.index(b"0.25")  # The dropout rate: 0.25 becomes 0.65.
+    places = {in_facts + 2: "what it says about itself was changed"}
+    places |= dict.fromkeys((len(whole) - 1, len(whole) * 3 // 4), "its weights were changed")
+    for place, reason in places.items():
+        flipped = bytearray(whole)
+        flipped[place] ^= 4
+        store.put(name, bytes(flipped))
+        with pytest.raises(InputError) as caught:
+            read_weights(tmp_path / name)
+        assert f"(ValueError: {reason}); expected an unchanged file" in str(caught.value)
+        with pytest.raises(InputError) as there:
+            object_facts(store, name)
+            object_tensors(store, name)
+        assert f"(ValueError: {reason}); expected an unchanged file" in str(there.value)
+
+
+def test_weights_that_were_kept_without_digests_are_read(tmp_path: Path) -> None:
+    state = module().state_dict()
+    path = tmp_path / "old.safetensors"
+    safetensors.torch.save_file(state, path, metadata={"lpa": FACTS.to_text()})
+    facts, read = read_weights(path)
+    assert facts == FACTS
+    assert all(torch.equal(read[name], tensor) for name, tensor in state.items())
+    store = Store(tmp_path)
+    assert object_facts(store, "old.safetensors") == FACTS
+    assert object_tensors(store, "old.safetensors").keys() == state.keys()
 
 
 @pytest.mark.parametrize(

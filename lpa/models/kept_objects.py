@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from lpa.errors import InputError
 from lpa.json_text import read_json
 from lpa.models.kept_weights import KEY, WeightsFacts
+from lpa.models.sealed_facts import check_tensors, opened
 
 if TYPE_CHECKING:
     import torch
@@ -37,7 +38,7 @@ def object_facts(store: Store, name: str) -> WeightsFacts:
         text = header.pop("__metadata__")[KEY]
         if 8 + length + max(one["data_offsets"][1] for one in header.values()) != size:
             raise ValueError("it is cut off")
-        return WeightsFacts.from_text(text)
+        return WeightsFacts.from_text(opened(text))
     except (
         OSError, OverflowError, ValueError, KeyError, TypeError, AttributeError, IndexError,
         InputError,
@@ -57,7 +58,10 @@ def object_tensors(store: Store, name: str) -> dict[str, torch.Tensor]:
 
     data = store.get(name)
     try:
-        return dict(load(data))
+        tensors = dict(load(data))
+        header = read_json(data[8 : 8 + int.from_bytes(data[:8], "little")])
+        check_tensors(header["__metadata__"][KEY], tensors)
+        return tensors
     except Exception as error:
         raise _damaged(store, name, error) from error
 

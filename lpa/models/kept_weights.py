@@ -17,6 +17,7 @@ from lpa.classes import Classes
 from lpa.errors import InputError
 from lpa.json_text import read_json
 from lpa.models.preprocessing import Preprocessing, Triple, triple
+from lpa.models.sealed_facts import check_tensors, opened, sealed
 from lpa.views import View
 
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ def encode(state: Mapping[str, torch.Tensor], facts: WeightsFacts) -> bytes:
     tensors = {
         name: tensor.detach().cpu().contiguous().clone() for name, tensor in sorted(state.items())
     }
-    return bytes(save(tensors, metadata={KEY: facts.to_text()}))
+    return bytes(save(tensors, metadata={KEY: sealed(facts.to_text(), tensors)}))
 
 
 def read_facts(path: Path) -> WeightsFacts:
@@ -152,7 +153,7 @@ def read_facts(path: Path) -> WeightsFacts:
 
     try:
         with safe_open(path, framework="numpy") as file:
-            return WeightsFacts.from_text((file.metadata() or {})[KEY])
+            return WeightsFacts.from_text(opened((file.metadata() or {})[KEY]))
     except (
         SafetensorError, OSError, OverflowError, ValueError, KeyError, TypeError, InputError
     ) as error:  # fmt: skip
@@ -167,10 +168,13 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
     InputError
         For a damaged file.
     """
-    from safetensors.torch import load_file
+    from safetensors import safe_open
 
     try:
-        return dict(load_file(path))
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            check_tensors(file.metadata()[KEY], tensors)
+        return tensors
     except Exception as error:
         raise _damaged(path, error) from error
 
