@@ -161,7 +161,7 @@ class Campaign:
         shutil.rmtree(folder, ignore_errors=True)
         case = Case(
             number, f"{self.seed}-{number}", kind, experiment, place(folder), self.ground, folder,
-            self.reference(experiment, place), genuine,
+            self.reference(experiment, place, genuine), genuine,
         )  # fmt: skip
         began = time.monotonic()
         try:
@@ -172,17 +172,18 @@ class Campaign:
             case.clean()
         return {**case.record(), "seconds": round(time.monotonic() - began, 1)}
 
-    def reference(self, experiment: Any, place: Any) -> Any:
+    def reference(self, experiment: Any, place: Any, genuine: bool) -> Any:
         """Return the undisturbed run of an experiment at a place, which is run once."""
-        key = experiment.name, place.name if place.name in ("s3", "ray") else ""
+        genuine = genuine or bool(experiment.launcher)
+        key = experiment.name, place.name if place.name in ("s3", "ray") else "", genuine
         if key not in self.references:
-            self.references[key] = self._undisturbed(experiment, place)
-            alone = self.references.get((experiment.name, ""))
-            if alone and alone.look.exported != self.references[key].look.exported:
-                raise RuntimeError(f"{experiment.name}: undisturbed runs differ at {place.name}")
+            self.references[key] = found = self._undisturbed(experiment, place, genuine)
+            for (name, *_), other in self.references.items():
+                if name == experiment.name and other.look.exported != found.look.exported:
+                    raise RuntimeError(f"{name}: undisturbed runs differ")
         return self.references[key]
 
-    def _undisturbed(self, experiment: Any, place: Any) -> Any:
+    def _undisturbed(self, experiment: Any, place: Any, genuine: bool) -> Any:
         from faults.case import Case, Reference
         from faults.kinds.kind import Kind
         from faults.looking import Look
@@ -190,25 +191,20 @@ class Campaign:
         if not self.ground.folder.exists():
             self.ground.folder.mkdir(parents=True)
             self.ground.lay(self._command)
-        found = {}
-        for genuine in (False, True):
-            folder = self.folder / f"undisturbed-{genuine}"
-            shutil.rmtree(folder, ignore_errors=True)
-            case = Case(
-                0, "0", Kind(), experiment, place(folder), self.ground, folder,
-                Reference(Look(), 0, 0, 0), genuine,
-            )  # fmt: skip
-            case.eager = True
-            with case.place:
-                ended = case.begin().wait()
-                if ended.status:
-                    raise RuntimeError(f"undisturbed: {ended.errors}")
-                found[genuine] = (ended, case.look())
-            case.clean()
-        (fork, eager), (real, usual) = found[False], found[True]
-        if eager.exported != usual.exported or not eager.exported:
-            raise RuntimeError(f"{experiment.name}: undisturbed runs differ")
-        return Reference(eager, fork.seconds, real.seconds, fork.steps)
+        folder = self.folder / "undisturbed"
+        shutil.rmtree(folder, ignore_errors=True)
+        none = Reference(Look(), 0, 0)
+        case = Case(
+            0, "0", Kind(), experiment, place(folder), self.ground, folder, none, genuine
+        )  # fmt: skip
+        case.eager = True
+        with case.place:
+            ended = case.begin().wait()
+            look = case.look() if ended.status == 0 else Look()
+        if not look.exported:
+            raise RuntimeError(f"undisturbed: {ended.errors} {look.refusal}")
+        case.clean()
+        return Reference(look, ended.seconds, ended.steps)
 
     def _command(self, words: Sequence[str]) -> None:
         from faults.processes import forked

@@ -32,8 +32,7 @@ class Reference:
     """An undisturbed run of an experiment, and what it took."""
 
     look: Look
-    forked_seconds: float
-    real_seconds: float
+    seconds: float
     steps: int
 
 
@@ -103,8 +102,7 @@ class Case:
     @property
     def usual(self) -> float:
         """Seconds that the command takes undisturbed."""
-        reference = self.reference
-        return reference.real_seconds if self.genuine else reference.forked_seconds
+        return self.reference.seconds
 
     def moment(self) -> Moment:
         """Draw when something happens to the command."""

@@ -22,6 +22,7 @@ KINDS = {
     "unit damaged": "damaged_unit:DamagedUnit",
     "checkpoint damaged": "damaged_checkpoint:DamagedCheckpoint",
     "features damaged": "damaged_features:DamagedFeatures",
+    "kept weights damaged": "damaged_weights:DamagedWeights",
     "record damaged": "damaged_record:DamagedRecord",
     "clock jumps": "clock_jumps:ClockJumps",
     "two commands": "two_commands:TwoCommands",
