@@ -15,6 +15,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -215,6 +216,8 @@ class Campaign:
 
 
 if __name__ == "__main__":
+    # A shell lets what runs behind it ignore Ctrl-C, and commands would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     # Torch must not have begun threads before the forks.
     os.environ.update(THREADS)
     os.environ["PYTHONPATH"] = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
