@@ -159,3 +159,8 @@ def command(target: str | None, **options: Any) -> None:
         f"  lpa test {folder}      which classes are lower on regularized backbones (Table 1)"
     )
     click.echo(f"  lpa rank {folder}      the classes that pay most")
+    if run.outcomes.store.exists("taxonomy/family.csv"):
+        groups = shlex.quote(f"{run.location}/taxonomy/family.csv")
+        click.echo(
+            f"  lpa rank {folder} --groups {groups}      by family; genus to kingdom likewise"
+        )

@@ -13,10 +13,12 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import tiny  # noqa: F401 - one thread
 from click.testing import CliRunner
 from lpa_cli import main
+from PIL import Image
 
 import lpa
 
@@ -302,3 +304,21 @@ def test_a_scan_has_no_backbones() -> None:
         "run 'scan' is no training sweep; expected a run of lpa train-sweep with --keep last or "
         "--keep best"
     )
+
+
+def test_a_target_with_a_taxonomy_names_a_command_that_rolls_it_up(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    for split in ("train", "val"):
+        for number, line in enumerate(("Corvidae_Corvus_corax", "Paridae_Parus_major")):
+            place = tmp_path / "inat" / split / (
+                f"{number:05d}_Animalia_Chordata_Aves_Passeriformes_{line}"
+            )  # fmt: skip
+            place.mkdir(parents=True)
+            for image in range(4):
+                pixels = random.integers(0, 255, (8, 8, 3)).astype(np.uint8)
+                Image.fromarray(pixels).save(place / f"{split}{image}.png")
+    result = done("inat", "--data", "inat")
+    line = result.stdout.splitlines()[-1]
+    assert line == ("  lpa rank run --groups run/taxonomy/family.csv      by family, and so on")
+    rolled = run(*shlex.split(line.partition("      by")[0])[1:])
+    assert rolled.exit_code == 0 and "Corvidae" in rolled.stdout and "Paridae" in rolled.stdout

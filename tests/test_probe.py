@@ -542,6 +542,18 @@ def test_inaturalist_is_probed_and_rolls_up_to_every_level(
             assert row["accuracy"] == pytest.approx(here.mean())
 
 
+def test_a_folder_may_be_called_as_the_data_set_is(source: str, folder: Path) -> None:
+    tree(folder, train=dict.fromkeys(SPECIES, 4), val=dict.fromkeys(SPECIES, 3))
+    (folder / "tree").rename("inat")
+    asked = "source#random_crop=1#0"
+    first = probe("inat", data="inat", backbones=asked)
+    assert len(first.outcomes.samples) == 12
+    assert first.outcomes.record.data == "inat=inat"
+    assert probe(
+        "inat", data="inat2021=inat", backbones=asked, out="other"
+    ).outcomes.record.data == ("inat2021=inat")
+
+
 def test_the_taxonomys_files_are_what_people_can_read(source: str, folder: Path) -> None:
     tree(folder, train=dict.fromkeys(SPECIES, 6), val=dict.fromkeys(SPECIES, 4))
     probe("inat", data="tree")

@@ -46,6 +46,7 @@ from lpa.probing.backbones import Backbone, find_backbones
 from lpa.probing.pooled import feature_interface
 from lpa.training.regularizers import parse_regularizer
 from lpa.training.splits import TEST_SHARE, Parts, choose_parts
+from lpa.user_paths import exists, user_path
 
 __all__ = ["prepare_probe"]
 
@@ -181,9 +182,15 @@ def target_data(target: Any, data: Any) -> Any:
     if target is None or data is None:
         return target if data is None else data
     text = isinstance(data, str | os.PathLike)
-    if target in DATASETS and text and os.fspath(data).partition("=")[0] not in DATASETS:
-        return f"{target}={os.fspath(data)}"
-    if text and os.fspath(data).partition("=")[0] == target:
+    name, equals, _ = os.fspath(data).partition("=") if text else ("", "", "")
+    if target in DATASETS and text:
+        # A folder may be called as a data set is.
+        if name not in DATASETS or (not equals and exists(user_path(name))):
+            return f"{target}={os.fspath(data)}"
+        # Two names may be one data set: inat2021 is what inat stands for.
+        if name == target or (equals and DATASETS[name][1] == DATASETS[target][1]):
+            return data
+    elif text and name == target:
         return data
     shown = repr(os.fspath(data)) if text else f"a {type(data).__name__}"
     raise InputError(
