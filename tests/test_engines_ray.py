@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import object_stores
 import psutil
 import pytest
 import tiny
@@ -39,7 +40,8 @@ class Cluster:
     def __init__(self) -> None:
         from ray.cluster_utils import Cluster as Local
 
-        self.local = Local(initialize_head=True, head_node_args={"num_cpus": 1, "num_gpus": 1})
+        head = {"num_cpus": 1, "num_gpus": 1, "include_dashboard": False}
+        self.local = Local(initialize_head=True, head_node_args=head)
         self.others = [self.local.add_node(num_cpus=1) for _ in range(2)]
         self.address: str = self.local.address
 
@@ -71,7 +73,14 @@ def passes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def cluster(passes: Path) -> Iterator[Cluster]:
+def s3() -> Iterator[str]:
+    """The address of a bucket that all nodes see."""
+    with object_stores.serving():
+        yield f"s3://{object_stores.BUCKET}"
+
+
+@pytest.fixture(scope="module")
+def cluster(passes: Path, s3: str) -> Iterator[Cluster]:
     made = Cluster()
     handlers = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
     assert connect(made.address)
@@ -197,8 +206,17 @@ def test_a_store_that_machines_do_not_see_is_reached_through_the_driver(
         f"units/{number}": str(number**2).encode() for number in range(4)
     }
     assert work.store.entries() == ["units"]
-    there = run(crew(tmp_path / "store"), [("where", None)])
-    assert there == [("FolderStore", "cpu", 1)]
+
+
+def test_a_folder_and_an_object_store_that_machines_see_are_written_by_them(
+    cluster: Cluster, s3: str, tmp_path: Path
+) -> None:
+    for location, kind in ((tmp_path / "store", "FolderStore"), (f"{s3}/run", "ObjectStore")):
+        work = Crew(Store(str(location)))
+        found = run(work, [("where", None), ("square", 3)])
+        assert sorted(found, key=str) == sorted([(kind, "cpu", 1), 9], key=str)
+        assert work.store.get("units/3") == b"9"
+        assert work.store.entries() == ["units"]
 
 
 def test_four_workers_of_small_models_share_a_gpu_and_one_of_large_ones_has_it_alone(
@@ -280,7 +298,7 @@ def test_a_sweep_and_its_weights_equal_those_in_process_though_a_worker_is_kille
     cluster: Cluster, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     asked: dict[str, Any] = {
-        "values": "1,.3", "seeds": 4, "limit": 200, "recipe": {"epochs": 30}, "stack": 1,
+        "values": "1,.3", "seeds": 3, "limit": 200, "recipe": {"epochs": 30}, "stack": 1,
         "device": "cpu",
     }  # fmt: skip
     out = tmp_path / "ray"
@@ -300,7 +318,7 @@ def test_a_sweep_and_its_weights_equal_those_in_process_though_a_worker_is_kille
         for folder in (out, tmp_path / "local")
     )
     assert ours == theirs
-    assert len(ours) == 8
+    assert len(ours) == 6
     assert list(out.glob("checkpoints/*")) == []
     # A probe of what it kept.
     probed: dict[str, Any] = {
@@ -313,6 +331,31 @@ def test_a_sweep_and_its_weights_equal_those_in_process_though_a_worker_is_kille
     )  # fmt: skip
     lpa.probe(**probed, cache=tmp_path / "here", out=tmp_path / "q")
     assert exported(tmp_path / "p") == exported(tmp_path / "q")
+
+
+def test_pictures_and_weights_come_through_the_driver_where_machines_do_not_see_the_store(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    hidden = f"memory://{tmp_path.name}"
+    asked: dict[str, Any] = {
+        "values": "1,.3", "seeds": 1, "limit": 100, "recipe": {"epochs": 2}, "device": "cpu",
+    }  # fmt: skip
+    lpa.train_sweep(**asked, out=f"{hidden}/sweep", engine="ray", address=cluster.address)
+    lpa.train_sweep(**asked, out=tmp_path / "sweep")
+    scanned: dict[str, Any] = {
+        "models": "tiny:first", "data": str(tiny.folder(tmp_path / "photos")), "aug": "crop=1,.5",
+        "device": "cpu",
+    }  # fmt: skip
+    lpa.scan(**scanned, out=f"{hidden}/scan", engine="ray", address=cluster.address)
+    lpa.scan(**scanned, out=tmp_path / "scan")
+    for name, folder in (("sweep", "weights"), ("scan", "examples")):
+        ours, theirs = Store(f"{hidden}/{name}"), Store(tmp_path / name)
+        assert ours.entries() == theirs.entries()
+        objects = theirs.list(folder)
+        assert [ours.get(each) for each in objects] == [theirs.get(each) for each in objects]
+        assert len(objects) == 2
+        export = lpa.open(f"{hidden}/{name}").export(tmp_path / f"{name}-sent.parquet")
+        assert export.read_bytes() == exported(tmp_path / name)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
