@@ -133,10 +133,9 @@ class Command:
         pid, status = os.waitpid(self.pid, options)
         if not pid:
             return
-        texts = [
-            (self.folder / f"{self.tag}.{name}").read_text(errors="replace")
-            for name in ("out", "err")
-        ]
+        # One that is killed at once has written none.
+        files = [self.folder / f"{self.tag}.{name}" for name in ("out", "err")]
+        texts = [file.read_text(errors="replace") if file.exists() else "" for file in files]
         steps = self.folder / f"{self.tag}.steps"
         count = int(steps.read_text() or 0) if steps.exists() else 0
         for descriptor in (self.told, self.go):
