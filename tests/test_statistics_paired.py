@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
-from synthetic import write_run
+from synthetic import CROP, made_up_cells, made_up_outcomes, made_up_samples, write_run
 
 from lpa.errors import InputError
 from lpa.outcomes import Outcomes
@@ -159,8 +159,15 @@ def test_every_model_is_compared_when_none_is_named(outcomes: Outcomes) -> None:
     assert (table["old_value"] == 0.8).all() and (table["value"] == 0.2).all()
 
 
-def test_nothing_that_changed_lists_no_flips(outcomes: Outcomes) -> None:
-    found = compare_models(outcomes, "first", "first")
+def test_models_that_predict_the_same_list_no_flips(tmp_path: Path) -> None:
+    axes, per_class = {CROP: CROP.grid}, [40, 25, 1, 12]
+    samples = made_up_samples(4, per_class)
+    alone = made_up_outcomes(made_up_cells(["first"], axes, 3), samples, 4, axes)
+    twice = {name: np.concatenate([values, values]) for name, values in alone.items()}
+    folder = write_run(
+        tmp_path / "run", per_class=per_class, axes=axes, draws=3, columns=twice, pictures=False
+    )
+    found = compare_models(Outcomes(folder), "first", "second")
     assert found.flips.empty and tuple(found.flips.columns) == FLIPS
     assert (found.classes["difference"] == 0).all() and (found.classes["p"].dropna() == 1).all()
     assert (found.overall["low"] < 0).all() and (found.overall["high"] > 0).all()
