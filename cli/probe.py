@@ -161,6 +161,4 @@ def command(target: str | None, **options: Any) -> None:
     click.echo(f"  lpa rank {folder}      the classes that pay most")
     if run.outcomes.store.exists("taxonomy/family.csv"):
         groups = shlex.quote(f"{run.location}/taxonomy/family.csv")
-        click.echo(
-            f"  lpa rank {folder} --groups {groups}      by family; genus to kingdom likewise"
-        )
+        click.echo(f"  lpa rank {folder} --groups {groups}      by family, and so on")

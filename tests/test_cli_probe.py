@@ -319,6 +319,6 @@ def test_a_target_with_a_taxonomy_names_a_command_that_rolls_it_up(tmp_path: Pat
                 Image.fromarray(pixels).save(place / f"{split}{image}.png")
     result = done("inat", "--data", "inat")
     line = result.stdout.splitlines()[-1]
-    assert line == ("  lpa rank run --groups run/taxonomy/family.csv      by family, and so on")
+    assert line == "  lpa rank run --groups run/taxonomy/family.csv      by family, and so on"
     rolled = run(*shlex.split(line.partition("      by")[0])[1:])
     assert rolled.exit_code == 0 and "Corvidae" in rolled.stdout and "Paridae" in rolled.stdout
