@@ -3,7 +3,7 @@
 The extraction reads, decodes, makes views, computes and stores; the bare loop feeds ready,
 normalised, channels-last batches. Both alternate in one process, because these ratios are all that
 a noisy machine can tell. Wall time and processor time are given apart. The verification of the
-pooled feature is a fixed cost of about five images, which few images hardly dilute. With
+pooled feature is a fixed cost of a few images, which few images hardly dilute. With
 ``--backbones 8`` an image is decoded once for eight::
 
     python benchmarks/feature_extraction.py --model efficientnet_lite0 --images 256
