@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -56,10 +57,12 @@ class Cluster:
         return not self.workers()
 
     def workers(self) -> list[psutil.Process]:
+        """Processes of this cluster alone: another may be on the machine."""
         found = []
-        for process in psutil.process_iter(["cmdline"]):
-            if " ".join(process.info["cmdline"] or [])[:14] == "ray::RayWorker":
-                found.append(process)
+        for process in psutil.Process().children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if process.name().startswith("ray::RayWorker"):
+                    found.append(process)
         return found
 
 
