@@ -322,3 +322,17 @@ def test_a_target_with_a_taxonomy_names_a_command_that_rolls_it_up(tmp_path: Pat
     assert line == "  lpa rank run --groups run/taxonomy/family.csv      by family, and so on"
     rolled = run(*shlex.split(line.partition("      by")[0])[1:])
     assert rolled.exit_code == 0 and "Corvidae" in rolled.stdout and "Paridae" in rolled.stdout
+
+
+def test_a_unit_of_the_backbones_own_run_is_named_in_the_probes(source: Path) -> None:
+    done("digits-5-9")
+    whole = exported("run")
+    (first, *_) = sorted((source / "units").iterdir())
+    strange = Path(shutil.copy(first, "run/units"))
+    assert refusal("digits-5-9") == (
+        f"run/units/{strange.name} holds samples that are not this run's, or one twice; the file "
+        "belongs to another run: delete it"
+    )
+    strange.unlink()
+    done("digits-5-9")
+    assert exported("run") == whole

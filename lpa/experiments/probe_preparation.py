@@ -32,12 +32,14 @@ from lpa.models.preprocessing import PreprocessingOverrides
 from lpa.outcomes import (
     Cell,
     RunRecord,
+    Samples,
     Store,
     StoredUnits,
     cell_id,
     check_folder,
     check_record,
     content_hash,
+    foreign_unit,
     read_record,
 )
 from lpa.plans import HeadRecipe, ProbePlan, probed_axes
@@ -149,7 +151,7 @@ def prepare_probe(
     models = _models(plan, record, parts, found, augmented, say)
     check_same_models(folder, models, "give another --out DIR")
     probes = _probes(plan, record, models, found)
-    _check_same_backbones(folder, probes)
+    _check_same_backbones(folder, probes, parts.test.samples)
     say_heads(say, plan.recipe, augmented)
     options = ExtractionOptions(
         record.precision, plan.stored, cache, plan.workers, plan.images_at_once, augmented
@@ -345,12 +347,15 @@ def _probes(
     return probes
 
 
-def _check_same_backbones(store: Store, probes: Mapping[str, Probed]) -> None:
+def _check_same_backbones(store: Store, probes: Mapping[str, Probed], samples: Samples) -> None:
     """Refuse other weights at a place of the run that has outcomes already."""
     asked = {
         (p.cell.model, p.cell.axis, p.cell.value, p.cell.replicate): p for p in probes.values()
     }
     for unit in StoredUnits(store).units:
+        # A unit of the backbones' own run has the same models at the same places.
+        if not np.isin(unit.samples, samples.sample).all():
+            raise foreign_unit(store, unit)
         for cell in unit.cells:
             other = asked.get((cell.model, cell.axis, cell.value, cell.replicate))
             if other is not None and other.cell.id != cell.id:

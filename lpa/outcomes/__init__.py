@@ -19,7 +19,7 @@ A run's folder, on a disk or in an object store::
 
 from lpa.outcomes.cells import Cell, WorkUnit, cell_id, content_hash
 from lpa.outcomes.counts import COUNTS_SCHEMA, SOURCE, put_counts, read_counts
-from lpa.outcomes.reading import Coverage, Outcomes
+from lpa.outcomes.reading import Coverage, Outcomes, foreign_unit
 from lpa.outcomes.record import (
     DIVERGED,
     RunRecord,
@@ -60,6 +60,7 @@ __all__ = [
     "check_record",
     "content_hash",
     "create_or_check",
+    "foreign_unit",
     "is_address",
     "local_path",
     "put_counts",

@@ -25,7 +25,7 @@ from lpa.outcomes.store import Store
 from lpa.outcomes.stored_units import StoredUnits
 from lpa.outcomes.units import COLUMNS, Unit, read_column, read_header
 
-__all__ = ["Coverage", "Outcomes"]
+__all__ = ["Coverage", "Outcomes", "foreign_unit"]
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class Outcomes:
         strangers = np.setdiff1d(list(self.skips), self.declared.sample)
         if len(strangers):
             where = next(unit for unit in self.units if int(strangers[0]) in unit.skips)
-            raise _foreign(self.store, where)
+            raise foreign_unit(self.store, where)
         self._skipped = np.array(sorted(self.skips), dtype=np.int64)
         kept = ~np.isin(self.declared.sample, self._skipped)
         self.samples = self.declared.take(np.flatnonzero(kept))
@@ -385,7 +385,7 @@ class Outcomes:
             self._positions[key] = positions if sound else None
         found = self._positions[key]
         if found is None:
-            raise _foreign(self.store, unit)
+            raise foreign_unit(self.store, unit)
         self._columns[unit.name] = found
         return len(found)
 
@@ -467,7 +467,8 @@ class Outcomes:
             )
 
 
-def _foreign(store: Store, unit: Unit) -> InputError:
+def foreign_unit(store: Store, unit: Unit) -> InputError:
+    """Say that a unit is of another run."""
     return InputError(
         f"{store}/{unit.name} holds samples that are not this run's, or one twice; the file "
         "belongs to another run: delete it"
