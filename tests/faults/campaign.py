@@ -24,6 +24,9 @@ from pathlib import Path
 from typing import Any
 
 TESTS = Path(__file__).resolve().parent.parent
+TURNS = 3
+"""How often a case is begun anew, at another moment, when its fault came too late to strike."""
+
 THREADS = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
@@ -146,13 +149,18 @@ class Campaign:
                 continue
             if one_of_each and number > len(self.kinds):
                 return
-            record = self._run(number, kind, experiment, generator)
+            for turn in range(TURNS):
+                record = self._run(number, turn, kind, experiment, generator)
+                if record["struck"] or record["complaints"]:
+                    break
             yield record
             struck += record["struck"]
             if struck >= faults:
                 return
 
-    def _run(self, number: int, kind: Any, experiment: Any, generator: Any) -> dict[str, Any]:
+    def _run(
+        self, number: int, turn: int, kind: Any, experiment: Any, generator: random.Random
+    ) -> dict[str, Any]:
         from faults.case import Case
         from faults.places import PLACES
 
@@ -160,9 +168,10 @@ class Campaign:
         genuine = generator.random() < min(kind.genuine, self.real)
         folder = self.folder / f"case{number:04d}"
         shutil.rmtree(folder, ignore_errors=True)
+        seed = f"{self.seed}-{number}-{turn}"
+        reference = self.reference(experiment, place, genuine)
         case = Case(
-            number, f"{self.seed}-{number}", kind, experiment, place(folder), self.ground, folder,
-            self.reference(experiment, place, genuine), genuine,
+            number, seed, kind, experiment, place(folder), self.ground, folder, reference, genuine
         )  # fmt: skip
         began = time.monotonic()
         try:

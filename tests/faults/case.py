@@ -207,7 +207,8 @@ class Case:
             return [*self.words, "--repair"]
         for text in re.findall(rf"{re.escape(str(self.folder))}\S*", told):
             file = Path(text.rstrip(";,:"))
-            if "delete" in told and file.is_file() and file.name != "run.json":
+            asked_for = "delete" in told or "move it away" in told
+            if asked_for and file.is_file() and file.name != "run.json":
                 file.unlink()
                 return self.words
         return []
@@ -218,16 +219,18 @@ class Case:
             name for name, told in before.units.items()
             if name not in self.damaged and after.units.get(name) != told
         ]  # fmt: skip
+        if not after.exported:
+            return  # Which is said already: it did not go on.
         verdict.lost += len(gone) + max(0, reference.keys - after.keys)
         verdict.doubled += after.rows - after.keys
         if after.doubled and not self.kind.doubles:
             self._complain(f"{after.doubled} cells stand in two units")
         exact = after.exported == reference.exported
-        if not exact and not after.refusal and self.kind.approximate:
+        if not exact and self.kind.approximate:
             exact = (after.rows, after.keys) == (reference.rows, reference.keys)
             same = after.predictions == reference.predictions
             verdict.notes.append(f"predictions {'equal' if same else 'differ'}")
-        if not exact and after.exported:
+        if not exact:
             self._complain("the export differs")
         verdict.continued = exact
         if exact and not self.kind.approximate and after.weights != reference.weights:

@@ -62,7 +62,7 @@ class Disk(Place):
 
     def __enter__(self) -> Disk:
         self.disk = self.folder / "disk"
-        self.disk.mkdir(parents=True)
+        self.disk.mkdir(parents=True, exist_ok=True)
         _mount("-t", "tmpfs", "-o", "size=24m", "tmpfs", str(self.disk))
         self.out, self.cache = str(self.disk / "run"), self.disk / "cache"
         return self
