@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import shutil
@@ -316,9 +317,9 @@ def test_a_run_of_another_plan_is_refused() -> None:
         "same: give it another name (--model new=small_cnn) or another --out DIR"
     )
     Path("scan").mkdir()
-    shutil.copy("run/run.json", "scan/run.json")
-    text = Path("scan/run.json").read_text()
-    Path("scan/run.json").write_text(text.replace('"sweep"', '"scan"'))
+    record = json.loads(Path("run/run.json").read_text())
+    del record["digest"]
+    Path("scan/run.json").write_text(json.dumps({**record, "kind": "scan"}))
     assert refusal(out="scan", seeds="1").startswith(
         "scan is a run with kind scan, and sweep was asked for; "
     )

@@ -31,6 +31,7 @@ def probe(path: Path, model: str = "rn50") -> Outcomes:
     columns = ["model", "axis", "value", "replicate", "class", "correct", "n"]
     put_counts(Store(path), pd.DataFrame(rows, columns=columns), SOURCE)
     record = json.loads((path / "run.json").read_text())
+    del record["digest"]
     record["kind"] = "probe"
     home = {"path": "sweep", "data": "dogs & cats"}
     record["reference"] = {"source": {"runs": [home], "others": []}}

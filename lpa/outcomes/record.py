@@ -103,12 +103,17 @@ class RunRecord:
             "labels": list(self.classes.labels),
         }
         record["reference"] = dict(self.reference)
+        # Of what is read again, whose keys are all texts.
+        record["digest"] = content_hash(json.loads(json.dumps(record)))
         return json.dumps(record, indent=1, ensure_ascii=False).encode()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> RunRecord:
         """Read run.json; raise ValueError, KeyError or TypeError for anything else."""
         record = read_json(data)
+        digest = record.pop("digest", None)  # Runs of before there was one have none.
+        if digest not in (None, content_hash(record)):
+            raise ValueError("it was changed")
         check_run(record)
         classes = record.pop("classes")
         return cls(classes=Classes(tuple(classes["names"]), tuple(classes["labels"])), **record)
