@@ -160,3 +160,14 @@ def test_a_store_that_may_only_be_read_is_read(
     found.put_index()
     assert len(found.units) == UNITS
     assert not store.exists(INDEX)
+
+
+def test_few_units_are_listed_without_a_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(tmp_path)
+    names = [write(store, shard) for shard in range(2)]
+    expected = [unit.name for unit in StoredUnits(store).units]
+    monkeypatch.setattr(stored_units, "ThreadPoolExecutor", None)
+    assert [unit.name for unit in StoredUnits(store).units] == expected == sorted(names)
+    assert StoredUnits(Store(tmp_path / "empty")).units == []
