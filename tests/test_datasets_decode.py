@@ -153,6 +153,6 @@ def test_an_image_that_a_program_would_have_to_draw_is_none(
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     raw = encoded(Image.fromarray(COLOR), "EPS")
-    with pytest.raises(Undecodable, match="^not an image of a known format$"):
+    with pytest.raises(Undecodable, match=r"^not an image of a known format$"):
         decode(raw)
     assert not told.exists()

@@ -112,8 +112,8 @@ def test_what_reads_outcomes_does_not_name_torch() -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["", "scan", "train-sweep", "probe", "show", "curves", "rank", "compare", "test", "policy", "gate", "report", "view",
-     "figure", "export", "import", "models"],
+    ["", "scan", "train-sweep", "probe", "show", "curves", "rank", "compare", "test", "policy",
+     "gate", "report", "view", "figure", "export", "import", "models"],
 )  # fmt: skip
 def test_help_imports_nothing_heavy(command: str) -> None:
     script = (
