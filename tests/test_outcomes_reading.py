@@ -229,6 +229,20 @@ def test_parts_of_two_runs_in_one_folder_are_refused(tmp_path: Path, folder: Pat
     )
 
 
+def test_the_samples_of_a_run_of_as_many_classes_are_refused_too(
+    tmp_path: Path, folder: Path
+) -> None:
+    other = write_run(tmp_path / "other", per_class=[9, 9, 9, 9], axes=AXES, pictures=False)
+    copied = shutil.copytree(folder, tmp_path / "copied")
+    shutil.copy(other / "run.json", copied)
+    with pytest.raises(InputError) as caught:
+        Outcomes(copied)
+    assert str(caught.value) == (
+        f"{copied}/samples.parquet lists other samples than run.json was written for; expected "
+        "the files of one run: copy the folder again"
+    )
+
+
 def test_predictions_of_classes_that_the_run_lacks_are_refused(tmp_path: Path) -> None:
     samples = made_up_samples(4, 12)
     columns = made_up_outcomes(CELLS, samples, 4, AXES)

@@ -132,6 +132,11 @@ class Outcomes:
                 f"{len(self.record.classes)} classes; expected the files of one run: copy the "
                 "folder again"
             )
+        if self.declared.fingerprint != self.record.fingerprint:
+            raise InputError(
+                f"{self.store}/samples.parquet lists other samples than run.json was written for; "
+                "expected the files of one run: copy the folder again"
+            )
 
     def _check_described(self) -> None:
         """Refuse outcomes on an axis of which no plan tells the reference and the direction."""
