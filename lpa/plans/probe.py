@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from lpa.axes import Axis
 from lpa.errors import InputError
+from lpa.plans.checks import check_at_least_one, check_precision, check_seed, check_shard
 from lpa.plans.head_recipe import HeadRecipe
-from lpa.plans.scan import PRECISIONS
 
 __all__ = ["STORED", "ProbePlan", "ProbedAxis", "probed_axes"]
 
@@ -75,7 +75,7 @@ class ProbePlan:
     seed : int
         Of the order in which heads see the features.
     precision : str
-        One of :data:`~lpa.plans.scan.PRECISIONS`, of the backbones' forward passes; heads are
+        One of :data:`~lpa.plans.checks.PRECISIONS`, of the backbones' forward passes; heads are
         trained in float32.
     recipe : HeadRecipe
     stored : {"float16", "float32"}
@@ -123,24 +123,19 @@ class ProbePlan:
                 "no backbones are given; expected a run of lpa train-sweep, models' names or a "
                 "pattern of checkpoints, e.g. --backbones runs/digits"
             )
-        for name in ("per_class", "limit", "images_at_once", "workers"):
-            number = getattr(self, name)
-            if number is not None and number < 1:
-                shown = name.replace("_", "-")
-                raise InputError(f"--{shown} {number} is out of range; expected at least 1")
-        if not 0 <= self.seed < 2**63:
-            raise InputError(f"--seed {self.seed} is out of range; expected 0 to 2**63 - 1")
-        for what, value, known in (
-            ("precision", self.precision, PRECISIONS),
-            ("--store", self.stored, STORED),
-        ):
-            if value not in known:
-                raise InputError(f"{what} {value!r} is unknown; expected one of {', '.join(known)}")
-        if self.shard is not None and not 1 <= self.shard[0] <= self.shard[1]:
+        check_at_least_one(
+            per_class=self.per_class,
+            limit=self.limit,
+            images_at_once=self.images_at_once,
+            workers=self.workers,
+        )
+        check_seed(self.seed)
+        check_precision(self.precision)
+        if self.stored not in STORED:
             raise InputError(
-                f"--shard {self.shard[0]}/{self.shard[1]} is out of range; "
-                "expected i/n with i from 1 to n, e.g. 3/100"
+                f"--store {self.stored!r} is unknown; expected one of {', '.join(STORED)}"
             )
+        check_shard(self.shard)
 
     def to_dict(self) -> dict[str, Any]:
         """Return what was asked as plain JSON values; how it is executed is left out."""

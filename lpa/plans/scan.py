@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lpa.errors import InputError
+from lpa.plans.checks import check_at_least_one, check_precision, check_seed, check_shard
 from lpa.plans.planned_axis import PlannedAxis
 
-__all__ = ["PRECISIONS", "ScanPlan"]
-
-PRECISIONS = ("auto", "fp32", "fp16", "bf16")
+__all__ = ["ScanPlan"]
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ class ScanPlan:
     seed : int
         Seed of every random number, at least 0.
     precision : str
-        One of :data:`PRECISIONS`.
+        One of :data:`~lpa.plans.checks.PRECISIONS`.
     ensemble : bool
         Add the mean of the models' probabilities as one more model.
     restrict_classes : bool
@@ -75,28 +74,19 @@ class ScanPlan:
             raise InputError("no model is given; expected at least one, e.g. --models resnet50")
         if not self.axes:
             raise InputError("no augmentation is given; expected at least one, e.g. --aug crop")
-        for name in ("per_class", "limit", "batch_size"):
-            number = getattr(self, name)
-            if number is not None and number < 1:
-                shown = name.replace("_", "-")
-                raise InputError(f"--{shown} {number} is out of range; expected at least 1")
-        if self.workers < 1:
-            raise InputError(f"--workers {self.workers} is out of range; expected at least 1")
-        if not 0 <= self.seed < 2**63:
-            raise InputError(f"--seed {self.seed} is out of range; expected 0 to 2**63 - 1")
-        if self.precision not in PRECISIONS:
-            raise InputError(
-                f"precision {self.precision!r} is unknown; expected one of " + ", ".join(PRECISIONS)
-            )
+        check_at_least_one(
+            per_class=self.per_class,
+            limit=self.limit,
+            batch_size=self.batch_size,
+            workers=self.workers,
+        )
+        check_seed(self.seed)
+        check_precision(self.precision)
         if self.ensemble and len(self.models) < 2:
             raise InputError(
                 "--ensemble needs at least two models, one is given; add another to --models"
             )
-        if self.shard is not None and not 1 <= self.shard[0] <= self.shard[1]:
-            raise InputError(
-                f"--shard {self.shard[0]}/{self.shard[1]} is out of range; "
-                "expected i/n with i from 1 to n, e.g. 3/100"
-            )
+        check_shard(self.shard)
 
     def to_dict(self) -> dict[str, Any]:
         """Return what was asked as plain JSON values; how it is executed is left out."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from lpa.errors import InputError
+from lpa.plans.checks import check_at_least_one, check_precision, check_seed, check_shard
 from lpa.plans.planned_axis import PlannedAxis
 from lpa.plans.recipe import Recipe
-from lpa.plans.scan import PRECISIONS
 
 __all__ = ["KEEP", "SweepPlan"]
 
@@ -43,7 +43,7 @@ class SweepPlan:
     seed : int
         Every random number derives from it.
     precision : str
-        One of :data:`~lpa.plans.scan.PRECISIONS`, of the training.
+        One of :data:`~lpa.plans.checks.PRECISIONS`, of the training.
     recipe : Recipe
     overrides : mapping
         What replaces the model's own preprocessing: ``img_size``, ``crop_pct``, ... to value.
@@ -87,17 +87,9 @@ class SweepPlan:
         """Check what can be checked without models and data."""
         if self.keep not in KEEP:
             raise InputError(f"--keep {self.keep} is unknown; expected one of {', '.join(KEEP)}")
-        for name in ("per_class", "limit", "workers"):
-            number = getattr(self, name)
-            if number is not None and number < 1:
-                shown = name.replace("_", "-")
-                raise InputError(f"--{shown} {number} is out of range; expected at least 1")
-        if not 0 <= self.seed < 2**63:
-            raise InputError(f"--seed {self.seed} is out of range; expected 0 to 2**63 - 1")
-        if self.precision not in PRECISIONS:
-            raise InputError(
-                f"precision {self.precision!r} is unknown; expected one of " + ", ".join(PRECISIONS)
-            )
+        check_at_least_one(per_class=self.per_class, limit=self.limit, workers=self.workers)
+        check_seed(self.seed)
+        check_precision(self.precision)
         family = self.axis.axis.name.partition("(")[0]
         for name in self.held:
             if name.partition("(")[0] == family:
@@ -115,11 +107,7 @@ class SweepPlan:
             )
         if self.stack != "auto" and (not isinstance(self.stack, int) or self.stack < 1):
             raise InputError(f"--stack {self.stack} is out of range; expected auto, or at least 1")
-        if self.shard is not None and not 1 <= self.shard[0] <= self.shard[1]:
-            raise InputError(
-                f"--shard {self.shard[0]}/{self.shard[1]} is out of range; "
-                "expected i/n with i from 1 to n, e.g. 3/100"
-            )
+        check_shard(self.shard)
 
     def to_dict(self) -> dict[str, Any]:
         """Return what was asked as plain JSON values; how it is executed is left out."""
