@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from lpa.errors import InputError
 from lpa.json_text import read_json
@@ -29,6 +29,7 @@ __all__ = [
     "header",
     "plain_json",
     "read_header",
+    "read_tail",
 ]
 
 HEADER = 4_096
@@ -127,6 +128,39 @@ def read_header(path: Path, data: bytes, magic: bytes, what: str) -> dict[str, A
     if not isinstance(facts, dict):
         raise damaged(path)
     return facts
+
+
+def read_tail(path: Path, file: IO[bytes], body: int, tail: int, written: str) -> bytes:
+    """Read what stands behind header and body, and check that nothing is missing.
+
+    Parameters
+    ----------
+    path : Path
+        For messages.
+    file : binary file
+        Open at any place.
+    body, tail : int
+        Bytes of both, as the header says.
+    written : str
+        The :func:`digest` of the tail.
+
+    Raises
+    ------
+    InputError
+        For a file of another length, and for a tail that is damaged.
+    """
+    expected = HEADER + body + tail
+    length = file.seek(0, os.SEEK_END)
+    if length != expected:
+        raise InputError(
+            f"{path} has {length:,} bytes, expected {expected:,}: it was cut short or changed; "
+            f"{AGAIN}"
+        )
+    file.seek(HEADER + body)
+    data = file.read(tail)
+    if digest(data) != written:
+        raise InputError(f"{path} is damaged in its index; {AGAIN}")
+    return data
 
 
 def damaged(path: Path) -> InputError:

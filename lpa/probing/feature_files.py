@@ -37,6 +37,7 @@ from lpa.cache_files import (
     header,
     plain_json,
     read_header,
+    read_tail,
 )
 from lpa.errors import InputError
 from lpa.json_text import read_json
@@ -399,17 +400,7 @@ class FeatureFile:
     ) -> FeatureFile:
         """Open what the header describes; whatever it lacks or misstates raises a plain error."""
         _check_facts(path, facts, contents)
-        expected = HEADER + facts["body_bytes"] + facts["tail_bytes"]
-        length = file.seek(0, os.SEEK_END)
-        if length != expected:
-            raise InputError(
-                f"{path} has {length:,} bytes, expected {expected:,}: it was cut short or "
-                f"changed; {AGAIN}"
-            )
-        file.seek(HEADER + facts["body_bytes"])
-        tail = file.read(facts["tail_bytes"])
-        if digest(tail) != facts["tail_digest"]:
-            raise InputError(f"{path} is damaged in its index; {AGAIN}")
+        tail = read_tail(path, file, facts["body_bytes"], facts["tail_bytes"], facts["tail_digest"])
         rows = facts["rows"]
         rest = read_json(tail[8 * rows :])
         kind = np.dtype(contents.stored).newbyteorder("<")

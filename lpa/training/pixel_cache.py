@@ -35,6 +35,7 @@ from lpa.cache_files import (
     header,
     plain_json,
     read_header,
+    read_tail,
 )
 from lpa.errors import InputError
 from lpa.json_text import read_json
@@ -268,17 +269,9 @@ class PixelFile:
     ) -> PixelFile:
         """Open what the header describes; whatever it lacks or misstates raises a plain error."""
         _check_facts(path, facts, contents)
-        expected = HEADER + facts["pixel_bytes"] + facts["index_bytes"]
-        length = file.seek(0, os.SEEK_END)
-        if length != expected:
-            raise InputError(
-                f"{path} has {length:,} bytes, expected {expected:,}: it was cut short or "
-                f"changed; {AGAIN}"
-            )
-        file.seek(HEADER + facts["pixel_bytes"])
-        tail = file.read(facts["index_bytes"])
-        if digest(tail) != facts["index_digest"]:
-            raise InputError(f"{path} is damaged in its index; {AGAIN}")
+        tail = read_tail(
+            path, file, facts["pixel_bytes"], facts["index_bytes"], facts["index_digest"]
+        )
         rows = facts["images"]
         table = 8 * len(COLUMNS) * rows
         index = np.frombuffer(tail[:table], dtype="<i8").reshape(rows, len(COLUMNS))
