@@ -9,7 +9,7 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import torch
 
@@ -27,22 +27,24 @@ if TYPE_CHECKING:
 
 __all__ = ["CellCrew", "ScanCrew", "check_readable", "module_bytes", "settle"]
 
+T = TypeVar("T", "ScanTask", "CellTask")
+
 NOWHERE = FolderStore(".")
 """Stands for the run's store in what is sent: every place brings its own."""
 
 
 @dataclass(frozen=True)
-class ScanCrew:
-    """See :class:`lpa.engines.Crew`.
+class _TaskCrew(Generic[T]):
+    """What crews of both kinds of task have in common.
 
     Attributes
     ----------
-    task : ScanTask
+    task : ScanTask or CellTask
     stop : threading.Event
     progress : Progress
     """
 
-    task: ScanTask
+    task: T
     stop: threading.Event
     progress: Progress
 
@@ -58,6 +60,10 @@ class ScanCrew:
     def note(self, text: str) -> None:
         """Write a line to the user."""
         self.progress.note(text)
+
+
+class ScanCrew(_TaskCrew["ScanTask"]):
+    """See :class:`lpa.engines.Crew`."""
 
     @contextlib.contextmanager
     def here(self) -> Iterator[Sequence[Worker[WorkUnit, Summary]]]:
@@ -108,33 +114,8 @@ class _ScanMaker:
         return task.worker(device, reader, place.stop, place.tick)
 
 
-@dataclass(frozen=True)
-class CellCrew:
-    """See :class:`lpa.engines.Crew`.
-
-    Attributes
-    ----------
-    task : CellTask
-    stop : threading.Event
-    progress : Progress
-    """
-
-    task: CellTask
-    stop: threading.Event
-    progress: Progress
-
-    @property
-    def store(self) -> Store:
-        """The run's."""
-        return self.task.store
-
-    def tick(self, count: int) -> None:
-        """Count images."""
-        self.progress.tick(count)
-
-    def note(self, text: str) -> None:
-        """Write a line to the user."""
-        self.progress.note(text)
+class CellCrew(_TaskCrew["CellTask"]):
+    """See :class:`lpa.engines.Crew`."""
 
     @contextlib.contextmanager
     def here(self) -> Iterator[Sequence[Worker[WorkUnit, CellSummary]]]:
