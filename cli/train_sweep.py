@@ -11,6 +11,7 @@ import click
 
 from .engines import engine_options, read_engine
 from .epilogs import examples
+from .parts import parts_options
 from .signals import stop_on_signals
 from .values import numbers
 
@@ -76,18 +77,7 @@ RECIPE = (
     help="Evaluate ready checkpoints, train nothing: 'ckpt/rn50_tau{value}_seed{seed}.pth'; "
     "{percent} where the files say 8 for .08.",
 )
-@click.option("-o", "--out", type=click.Path(), metavar="DIR|s3://...", help="The run's folder.")
-@click.option("--split", metavar="NAMES", help="What is evaluated. [default: val, else test]")
-@click.option("--train-split", metavar="NAMES", help="What is trained on. [default: train]")
-@click.option(
-    "--test-share",
-    type=float,
-    default=0.25,
-    show_default=True,
-    help="Share of each class that is evaluated where the data have one split.",
-)
-@click.option("--per-class", type=int, metavar="N", help="Train on at most N images of each class.")
-@click.option("--limit", type=int, metavar="N", help="Train on at most N images in all.")
+@parts_options("What is trained on.")
 @click.option(
     "--classes",
     type=click.Path(path_type=Path),

@@ -18,7 +18,7 @@ from lpa.experiments.cell_task import CellTask, named
 from lpa.experiments.devices import devices_of, precision_of
 from lpa.experiments.probe_command import asking
 from lpa.experiments.probe_sources import backbone_print, source_counts, source_facts
-from lpa.experiments.probe_words import say_data, say_heads, say_trained_on, written_places
+from lpa.experiments.probe_words import say_heads, say_lone, say_trained_on, written_places
 from lpa.experiments.probe_work import ProbeWork
 from lpa.experiments.probe_worker import ExtractionOptions, Probed
 from lpa.experiments.progress import say_on_standard_error
@@ -26,6 +26,7 @@ from lpa.experiments.sweep_preparation import (
     check_same_models,
     check_training,
     read_parts,
+    say_images,
     written,
 )
 from lpa.models.preprocessing import PreprocessingOverrides
@@ -146,7 +147,8 @@ def prepare_probe(
     record = _record(plan, parts, present, devices, sources)
     record = check_record(folder, record, parts.test.samples)
     check_training(folder, record, parts)
-    say_data(say, chosen, parts, test_share)
+    say_images(say, "target", chosen, parts, test_share)
+    say_lone(say, parts)
     say_trained_on(say, sources, len(parts.test))
     models = _models(plan, record, parts, found, augmented, say)
     check_same_models(folder, models, "give another --out DIR")

@@ -11,9 +11,9 @@ from lpa.axes import format_value
 from lpa.plans import HeadRecipe
 from lpa.probing.augmented import AugmentedView
 from lpa.probing.backbones import Backbone
-from lpa.training.splits import ChosenParts, Parts
+from lpa.training.splits import Parts
 
-__all__ = ["say_data", "say_heads", "say_trained_on", "written_places"]
+__all__ = ["say_heads", "say_lone", "say_trained_on", "written_places"]
 
 
 def written_places(own: Sequence[Backbone]) -> str:
@@ -27,21 +27,8 @@ def written_places(own: Sequence[Backbone]) -> str:
     return f"{len(own)} over {first.axis.name} ({many})"
 
 
-def say_data(
-    say: Callable[[str], None], chosen: ChosenParts, parts: Parts, test_share: float
-) -> None:
-    """Say which images are trained on and evaluated, and which classes have a single one."""
-    say(
-        f"target: {chosen.test.name}, {len(parts.train)} images to train on, {len(parts.test)} to "
-        f"evaluate, {len(chosen.classes)} classes"
-    )
-    if chosen.divided:
-        say(
-            f"        {chosen.train_split!r} is the only split: {test_share:.0%} of each class is "
-            "evaluated"
-        )
-    if parts.duplicates:
-        say(f"        {parts.duplicates} training images are evaluated ones, too: left out")
+def say_lone(say: Callable[[str], None], parts: Parts) -> None:
+    """Say which classes have a single image."""
     for part, what in ((parts.train, "to train on"), (parts.test, "to evaluate")):
         lone = np.flatnonzero(np.bincount(part.samples.label, minlength=len(parts.classes)) == 1)
         if len(lone):

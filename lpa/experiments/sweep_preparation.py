@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -213,17 +213,7 @@ def prepare_sweep(
     say(f"model: {name or architecture} ({made.architecture}), {made.preprocessing}")
     for note in made.notes:
         say(f"       {note}")
-    say(
-        f"data: {chosen.test.name}, {len(parts.train)} images to train on, {len(parts.test)} to "
-        f"evaluate, {len(chosen.classes)} classes"
-    )
-    if chosen.divided:
-        say(
-            f"      {chosen.train_split!r} is the only split: {test_share:.0%} of each class is "
-            "evaluated"
-        )
-    if parts.duplicates:
-        say(f"      {parts.duplicates} training images are evaluated ones, too: left out")
+    say_images(say, "data", chosen, parts, test_share)
     trained, measured = _held_out(parts.train.samples, plan.recipe)
     planned = PlannedTrainings(
         plan, made, name or architecture, swept, fixed, record, trained, measured,
@@ -314,6 +304,24 @@ def _shared_size(chosen: ChosenParts) -> tuple[int, int] | None:
                 "the path and its permissions, then run the same command again"
             ) from error
     return sizes.pop() if len(sizes) == 1 else None
+
+
+def say_images(
+    say: Callable[[str], None], what: str, chosen: ChosenParts, parts: Parts, test_share: float
+) -> None:
+    """Say which images are trained on and evaluated, under ``what`` they are to the experiment."""
+    indent = " " * len(f"{what}: ")
+    say(
+        f"{what}: {chosen.test.name}, {len(parts.train)} images to train on, {len(parts.test)} to "
+        f"evaluate, {len(chosen.classes)} classes"
+    )
+    if chosen.divided:
+        say(
+            f"{indent}{chosen.train_split!r} is the only split: {test_share:.0%} of each class is "
+            "evaluated"
+        )
+    if parts.duplicates:
+        say(f"{indent}{parts.duplicates} training images are evaluated ones, too: left out")
 
 
 def read_parts(chosen: ChosenParts, store: Store, workers: int, progress: bool) -> Parts:
