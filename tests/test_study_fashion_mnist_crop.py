@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.parquet as pq
 import pytest
+from published import published
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
@@ -22,16 +23,6 @@ import lpa
 
 STUDY = Path(__file__).parent.parent / "reports" / "fashion-mnist-crop"
 Predictions = dict[float, list[npt.NDArray[np.int64]]]
-
-
-def published(name: str) -> tuple[list[str], list[list[str]]]:
-    text = (STUDY / "README.md").read_text()
-    found = re.search(rf"<!-- numbers: {name} -->\n((?:\|.*\n)+)", text)
-    assert found, name
-    lines = [
-        [cell.strip() for cell in line.strip("|\n ").split("|")] for line in found[1].splitlines()
-    ]
-    return lines[0], lines[2:]
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +59,7 @@ def accuracies(
 def test_the_published_accuracies_are_those_of_the_outcomes(
     predictions: Predictions, labels: npt.NDArray[np.int64], names: list[str]
 ) -> None:
-    titles, rows = published("accuracy")
+    titles, rows = published(STUDY, "accuracy")
     assert [row[0] for row in rows] == ["all", *sorted(names, key=[r[0] for r in rows].index)]
     for row in rows:
         for title, number in zip(titles[1:], row[1:], strict=True):
@@ -82,7 +73,7 @@ def test_the_published_accuracies_are_those_of_the_outcomes(
 def test_the_published_counts_of_lower_classes_are_welchs_tests(
     predictions: Predictions, labels: npt.NDArray[np.int64], names: list[str]
 ) -> None:
-    titles, rows = published("lower classes")
+    titles, rows = published(STUDY, "lower classes")
     assert titles[1:] == ["10 %", "5 %", "1 %"] and len(rows) == len(predictions) - 1
     for row in rows:
         p = [
@@ -118,7 +109,7 @@ def test_the_corrected_count_in_the_text_is_statsmodels(
 def test_the_published_destinations_are_those_of_the_outcomes(
     predictions: Predictions, labels: npt.NDArray[np.int64], names: list[str]
 ) -> None:
-    titles, rows = published("taken for")
+    titles, rows = published(STUDY, "taken for")
     shirt = names.index("Shirt")
     for row in rows:
         for title, number in zip(titles[1:], row[1:], strict=True):

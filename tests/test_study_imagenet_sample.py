@@ -12,21 +12,12 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from published import published
 
 import lpa
 
 STUDY = Path(__file__).parent.parent / "reports" / "imagenet-sample"
 Condition = tuple[str, str | None, float | None]
-
-
-def published(name: str) -> tuple[list[str], list[list[str]]]:
-    text = (STUDY / "README.md").read_text()
-    found = re.search(rf"<!-- numbers: {name} -->\n((?:\|.*\n)+)", text)
-    assert found, name
-    lines = [
-        [cell.strip() for cell in line.strip("|\n ").split("|")] for line in found[1].splitlines()
-    ]
-    return lines[0], lines[2:]
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +46,7 @@ def condition(model: str, title: str) -> Condition:
 def test_the_published_accuracies_are_those_of_the_outcomes(
     right: dict[Condition, dict[int, list[bool]]],
 ) -> None:
-    titles, rows = published("accuracy")
+    titles, rows = published(STUDY, "accuracy")
     assert len(rows) == 4
     for row in rows:
         for title, number in zip(titles[1:], row[1:], strict=True):
@@ -74,7 +65,7 @@ def test_the_published_photographs_are_those_of_the_outcomes(
         record["classes"]["labels"][label]: sample
         for sample, label in zip(samples["sample"], samples["label"], strict=True)
     }
-    titles, rows = published("photographs")
+    titles, rows = published(STUDY, "photographs")
     assert len(rows) == 4
     for row in rows:
         for title, number in zip(titles[1:], row[1:], strict=True):
